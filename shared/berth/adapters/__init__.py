@@ -1,1 +1,1 @@
-"""One module per vendor, each implementing ports and translating that vendor's errors in one table."""
+"""One module per vendor: its ports implemented, its errors translated in one table."""
