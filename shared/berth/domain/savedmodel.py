@@ -1,0 +1,119 @@
+"""saved_model.pb as untrusted bytes: what it declares, what files it needs, what it offers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from google.protobuf.message import DecodeError
+
+from berth.domain import manifest as manifests
+from berth.domain import op_policy
+from berth.domain.errors import InvalidModel
+from berth.domain.manifest import Manifest
+from berth.domain.probing import SignatureSummary, TensorSummary
+from berth.domain.tensor_bundle import Bundle
+from berth.protos import tensorflow_pb2 as tf
+
+_TAGS = {"serve"}
+_MAX_SIGNATURES = 100
+_MAX_TENSORS = 1000
+_MAX_RANK = 254
+_VARIABLE_OPS = frozenset({"VarHandleOp", "VariableV2", "Variable"})
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What the rest of the version must hold. `assets` are file names under assets/."""
+
+    assets: tuple[str, ...]
+    variables: bool
+
+
+def parse(data: bytes, *, max_bytes: int) -> tf.MetaGraphDef:
+    """Return the MetaGraph that TF Serving will load: the one whose tags are exactly {serve}.
+
+    Raises InvalidModel. Depth is bounded by protobuf's own recursion limit.
+    """
+    if not data:
+        raise InvalidModel("saved_model.pb is empty")
+    if len(data) > max_bytes:
+        raise InvalidModel(f"saved_model.pb has {len(data)} bytes, at most {max_bytes} are read")
+    try:
+        model = tf.SavedModel.FromString(data)
+    except DecodeError as error:
+        raise InvalidModel(
+            "saved_model.pb does not parse: it is cut short, nested too deeply or no SavedModel"
+        ) from error
+    for meta in model.meta_graphs:
+        if set(meta.meta_info_def.tags) == _TAGS:
+            return meta
+    tags = [sorted(meta.meta_info_def.tags) for meta in model.meta_graphs[:10]]
+    raise InvalidModel(f"no graph is tagged exactly 'serve'; saved_model.pb has {str(tags)[:500]}")
+
+
+def needs(meta: tf.MetaGraphDef) -> Needs:
+    """Return the files that the graph refers to. Raises InvalidModel for names that leave assets/."""
+    names = tuple(sorted({asset.filename for asset in op_policy.assets(meta)}))
+    for name in names:
+        if not manifests.is_name(name):
+            raise InvalidModel(f"the asset name {name[:200]!r} is not allowed")
+    return Needs(assets=names, variables=_restores(meta))
+
+
+def signatures(meta: tf.MetaGraphDef) -> dict[str, SignatureSummary]:
+    """Return what can be called, without the internal init signature. Raises InvalidModel if nothing can."""
+    names = sorted(name for name in meta.signature_def if not name.startswith("__"))
+    if not names:
+        raise InvalidModel("the model has no signature that can be called")
+    if len(names) > _MAX_SIGNATURES:
+        raise InvalidModel(f"the model has {len(names)} signatures, at most {_MAX_SIGNATURES}")
+    return {name: _summary(name, meta.signature_def[name]) for name in names}
+
+
+def missing(files: Needs, bundle: Bundle | None, there: Manifest) -> tuple[str, ...]:
+    """Return what is not there yet, each with its reason; a file that is too short counts.
+
+    A data shard that is longer than its index says raises InvalidModel: more bytes cannot mend it.
+    """
+    sizes = {file.name: file.size for file in there.files}
+    lacking = [f"assets/{name}" for name in files.assets if f"assets/{name}" not in sizes]
+    if bundle is None:
+        return (*lacking, manifests.INDEX) if files.variables else tuple(lacking)
+    for name, size in bundle.files().items():
+        if name not in sizes:
+            lacking.append(name)
+        elif sizes[name] < size:
+            lacking.append(f"{name} ({sizes[name]} of {size} bytes)")
+        elif sizes[name] > size:
+            raise InvalidModel(f"{name} has {sizes[name]} bytes, its index says {size}")
+    return tuple(lacking)
+
+
+def _restores(meta: tf.MetaGraphDef) -> bool:
+    if not meta.saver_def.restore_op_name:
+        return False
+    return any(node.op in _VARIABLE_OPS for node in meta.graph_def.node)
+
+
+def _summary(name: str, signature: tf.SignatureDef) -> SignatureSummary:
+    if len(signature.inputs) > _MAX_TENSORS or not 1 <= len(signature.outputs) <= _MAX_TENSORS:
+        raise InvalidModel(f"the signature {name[:120]!r} has no outputs or too many tensors")
+    return SignatureSummary(
+        method=signature.method_name[:200],
+        inputs=_tensors(signature.inputs),
+        outputs=_tensors(signature.outputs),
+    )
+
+
+def _tensors(tensors: Mapping[str, tf.TensorInfo]) -> dict[str, TensorSummary]:
+    return {
+        key: TensorSummary(dtype=info.dtype, shape=_shape(info.tensor_shape))
+        for key, info in sorted(tensors.items())
+    }
+
+
+def _shape(shape: tf.TensorShape) -> tuple[int, ...] | None:
+    if shape.unknown_rank:
+        return None
+    if len(shape.dim) > _MAX_RANK:
+        raise InvalidModel(f"a signature's tensor has {len(shape.dim)} dimensions")
+    return tuple(dim.size for dim in shape.dim)
