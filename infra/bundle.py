@@ -1,6 +1,6 @@
 """Stages a function's bundle: main.py, the package berth and its own requirements.txt at the root.
 
-The bytes are reproducible and named by their digest: what did not change is not built or deployed again.
+The bytes are reproducible and named by their digest: nothing unchanged is deployed again.
 """
 
 import argparse

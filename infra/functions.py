@@ -1,4 +1,4 @@
-"""Reads functions/functions.yaml, the one table of functions. Every wrong key is named in one error."""
+"""Reads functions/functions.yaml, the one table of functions; one error names every wrong key."""
 
 import string
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ class HttpTrigger(_Strict):
 
 
 class Retry(_Strict):
-    """Delivery attempts before the dead-letter topic, and the bounds of the back-off in seconds."""
+    """Delivery attempts before the dead-letter topic; bounds of the back-off in seconds."""
 
     attempts: Annotated[int, pydantic.Field(ge=1)]
     minimum_backoff: Annotated[float, pydantic.Field(ge=0, le=600)]
@@ -76,7 +76,7 @@ class Function(_Strict):
 
     @property
     def ack_deadline(self) -> float:
-        """Seconds a delivery may take: as long again as a call, to wait for its turn; 600 at most."""
+        """Seconds a delivery may take: a call, and as long to wait for its turn; 600 at most."""
         return min(600.0, max(10.0, 2 * self.timeout))
 
 
@@ -102,9 +102,7 @@ def read(table: Path = TABLE) -> dict[str, Function]:
     return functions
 
 
-def fill(
-    functions: Mapping[str, Function], values: Mapping[str, str]
-) -> dict[str, dict[str, str]]:
+def fill(functions: Mapping[str, Function], values: Mapping[str, str]) -> dict[str, dict[str, str]]:
     """Each function's environment with every ${NAME} replaced; one TableError names all unknown."""
     filled: dict[str, dict[str, str]] = {}
     unknown: set[str] = set()
@@ -120,15 +118,13 @@ def fill(
     return filled
 
 
-def _function(name: str, row: Any, defaults: dict[str, Any], folder: Path) -> Function:  # noqa: ANN401 - YAML
+def _function(name: str, row: object, defaults: dict[str, Any], folder: Path) -> Function:
     row = dict(row) if isinstance(row, dict) else {}
     environment = row.get("environment")
     if environment != {} and isinstance(environment, dict | None):
         # An explicit empty environment means none at all: the probe is told nothing.
         row["environment"] = {**defaults.get("environment", {}), **(environment or {})}
-    return Function.model_validate(
-        {**defaults, **row, "name": name, "source": folder / name}
-    )
+    return Function.model_validate({**defaults, **row, "name": name, "source": folder / name})
 
 
 def _problem(name: str, error: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails

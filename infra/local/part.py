@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,6 +11,9 @@ class Part:
 
     `ready` is polled until it returns True; it returns False while the part starts and raises only
     for bugs. `user` names an unprivileged account to run as when the stack runs as root.
+    `environment` is all that the process gets besides PATH and LANG. It starts once the parts and
+    steps named in `after` are ready, and is stopped before them, with `grace` seconds to end by
+    itself. With `restart` it is started again when it ends.
     """
 
     name: str
@@ -17,3 +21,16 @@ class Part:
     ready: Callable[[], bool]
     environment: Mapping[str, str] = field(default_factory=dict)
     user: str | None = None
+    cwd: Path | None = None
+    after: tuple[str, ...] = ()
+    restart: bool = False
+    grace: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something done once while the stack starts; `run` returns when it is done."""
+
+    name: str
+    run: Callable[[], None]
+    after: tuple[str, ...] = ()

@@ -1,0 +1,72 @@
+"""Cloud Storage in the local stack: fake-gcs-server, its buckets and their notifications."""
+
+import os
+import pwd
+import shutil
+from pathlib import Path
+
+from google.auth import credentials
+from google.cloud import storage
+
+from infra.local import http
+from infra.local.part import Part
+
+_UNPRIVILEGED = "nobody"
+
+
+def part(binary: Path, folder: Path, port: int, pubsub: str) -> Part:
+    """The server over <folder>/objects; it publishes notifications to the emulator at `pubsub`.
+
+    It runs unprivileged: as root it would write an object named a/../../x outside its folder. Its
+    binary and paths are relative to its own folder, which need not be reachable for its account.
+    """
+    objects = folder / "objects"
+    objects.mkdir(parents=True)
+    own = folder / binary.name
+    try:
+        own.hardlink_to(binary)
+    except OSError:
+        shutil.copy2(binary, own)
+    if os.geteuid() == 0:
+        account = pwd.getpwnam(_UNPRIVILEGED)
+        for path in (folder, objects):
+            os.chown(path, account.pw_uid, account.pw_gid)
+    address = f"127.0.0.1:{port}"
+    argv = (
+        *(f"./{own.name}", "-backend", "filesystem", "-filesystem-root", objects.name),
+        *("-scheme", "http", "-host", "127.0.0.1", "-port", str(port)),
+        *("-external-url", f"http://{address}", "-public-host", address, "-log-level", "warn"),
+    )
+    return Part(
+        name="storage",
+        argv=argv,
+        ready=lambda: http.answers(f"http://{address}/storage/v1/b?project=any"),
+        environment={"PUBSUB_EMULATOR_HOST": pubsub, "HOME": ".", "TMPDIR": "."},
+        user=_UNPRIVILEGED,
+        cwd=folder,
+    )
+
+
+def client(url: str, project: str) -> storage.Client:
+    """A client of the server at `url`."""
+    return storage.Client(
+        project=project,
+        credentials=credentials.AnonymousCredentials(),
+        client_options={"api_endpoint": url},
+    )
+
+
+def create_buckets(url: str, project: str, names: list[str]) -> None:
+    """Create the buckets."""
+    buckets = client(url, project)
+    for name in names:
+        buckets.create_bucket(name)
+
+
+def notify(url: str, bucket: str, topic: str) -> None:
+    """Have every finalized object of the bucket published to `topic` (a full resource name).
+
+    Not through the Python client: the server accepts its topic format and then fails every publish.
+    """
+    body = {"topic": topic, "payload_format": "JSON_API_V1", "event_types": ["OBJECT_FINALIZE"]}
+    http.send("POST", f"{url}/storage/v1/b/{bucket}/notificationConfigs", body)
