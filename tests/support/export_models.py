@@ -125,7 +125,9 @@ def slow():
 
     def run(rounds):
         zero = tf.constant(0, tf.int64)
-        done = tf.while_loop(lambda i: i < rounds, lambda i: (i + 1,), (zero,), parallel_iterations=1)
+        done = tf.while_loop(
+            lambda i: i < rounds, lambda i: (i + 1,), (zero,), parallel_iterations=1
+        )
         return {"done": done[0]}
 
     return module, _signature(module, run, spec)
