@@ -119,7 +119,7 @@ class MemoryObjectStore:
         self._called("copy_from", name)
         with self._buckets.lock:
             pinned = _pinned(self._buckets.objects.get(source_bucket, {}), source, generation)
-            return self._write(name, pinned.data, dict(pinned.stat.metadata))
+            return self._write(name, pinned.data, {})
 
     def delete(self, name: str) -> None:
         """Delete; absent is no error."""

@@ -104,7 +104,8 @@ class MemoryWorkloads:
         expected = wanted["metadata"].pop("resourceVersion", None)
         with self._lock:
             live = self._objects.get((kind, name), {})
-            if expected and expected != live.get("metadata", {}).get("resourceVersion"):
+            # As a real server does: an object that is gone is created, whatever was expected of it.
+            if live and expected and expected != live["metadata"]["resourceVersion"]:
                 raise Conflict(f"{kind}/{name}: resourceVersion {expected} is not the newest")
             after = manifests.applied(live, self._applied.get((kind, name), {}), wanted)
             self._applied[kind, name] = wanted

@@ -1,0 +1,47 @@
+"""Google API failures in Berth's words: the one table of the Cloud Storage and Pub/Sub adapters."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import google.auth.exceptions
+import requests
+from google.api_core import exceptions
+
+from berth.domain import errors
+
+# The first row that fits counts, so the most specific comes first.
+TABLE: tuple[tuple[type[BaseException], type[errors.BerthError]], ...] = (
+    (exceptions.NotFound, errors.NotFound),
+    (exceptions.PreconditionFailed, errors.Conflict),
+    (exceptions.Conflict, errors.Conflict),
+    (exceptions.TooManyRequests, errors.Throttled),
+    (exceptions.Unauthorized, errors.Denied),
+    (exceptions.Forbidden, errors.Denied),
+    (exceptions.Cancelled, errors.Unavailable),
+    # The rest of 4xx: the service refuses what we ask. A bug or a missing API; an operator sees it
+    # among the dead letters.
+    (exceptions.ClientError, errors.Retryable),
+    (exceptions.GoogleAPIError, errors.Unavailable),
+    (google.auth.exceptions.TransportError, errors.Unavailable),
+    (google.auth.exceptions.GoogleAuthError, errors.Denied),
+    (requests.exceptions.RequestException, errors.Unavailable),
+)
+TRANSLATED = tuple(vendor for vendor, _ in TABLE)
+
+
+def translate(error: BaseException) -> type[errors.BerthError] | None:
+    """Return Berth's class for a vendor's error, None when it is not in the table."""
+    if isinstance(error, exceptions.RetryError) and error.cause is not None:
+        return translate(error.cause) or errors.Unavailable
+    return next((ours for vendor, ours in TABLE if isinstance(error, vendor)), None)
+
+
+@contextmanager
+def translated(what: str) -> Iterator[None]:
+    """Raise Berth's error for whatever the SDK raises inside; `what` names the call in it."""
+    try:
+        yield
+    except TRANSLATED as error:
+        # Only the first line: bodies may be long and hold what should not be logged.
+        text = str(error).partition("\n")[0][:300]
+        raise (translate(error) or errors.Unavailable)(f"{what}: {text}") from error

@@ -1,0 +1,213 @@
+"""Kubernetes through the official client's transport, with plain dictionaries.
+
+The client's own models validate more than the API server does and lose fields they do not know.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+import urllib3
+from kubernetes.client import ApiClient, ApiException, Configuration
+from kubernetes.client.exceptions import OpenApiException
+from kubernetes.config import load_kube_config
+from kubernetes.config.config_exception import ConfigException
+
+from berth import ports
+from berth.domain import errors
+
+FIELD_MANAGER = "berth"
+SHARD_LABEL = "berth.dev/shard"
+CONTAINER = "tensorflow-serving"
+TIMEOUT = (5.0, 10.0)
+CONNECTIONS = 32
+_HERE = "namespaces/{namespace}"
+PATHS = {
+    "Deployment": f"/apis/apps/v1/{_HERE}/deployments",
+    "Service": f"/api/v1/{_HERE}/services",
+    "HorizontalPodAutoscaler": f"/apis/autoscaling/v2/{_HERE}/horizontalpodautoscalers",
+    "PodDisruptionBudget": f"/apis/policy/v1/{_HERE}/poddisruptionbudgets",
+}
+PODS = f"/api/v1/{_HERE}/pods"
+BY_STATUS: Mapping[int, type[errors.BerthError]] = {
+    401: errors.Denied,
+    403: errors.Denied,
+    404: errors.NotFound,
+    408: errors.Unavailable,
+    409: errors.Conflict,
+    429: errors.Throttled,
+}
+
+
+def from_kubeconfig(path: str | None) -> ApiClient:
+    """Return a client for many threads from a kubeconfig file; None: $KUBECONFIG's.
+
+    Raises Denied when there is none or it is damaged.
+    """
+    configuration = Configuration()
+    try:
+        load_kube_config(path, client_configuration=configuration, persist_config=False)
+    except ConfigException as error:
+        raise errors.Denied(f"kubeconfig: {error}") from error
+    configuration.connection_pool_maxsize = CONNECTIONS
+    return ApiClient(configuration)
+
+
+class KubernetesWorkloads:
+    """One namespace. May be used by many threads."""
+
+    def __init__(self, namespace: str, api: ApiClient) -> None:
+        """Take a client; nothing is asked of the cluster yet."""
+        self._namespace = namespace
+        self._api = api
+        self._pool = ThreadPoolExecutor(max_workers=CONNECTIONS, thread_name_prefix="observe")
+
+    def observe(self, shard: str) -> ports.Workload:
+        """Read the five parts at once; any failure is a failure of all."""
+        pods = self._pool.submit(self.pods, shard)
+        parts = {kind: self._pool.submit(self._get, kind, shard) for kind in PATHS}
+        objects = {kind: part.result() for kind, part in parts.items()}
+        return ports.Workload(objects=objects, pods=pods.result())
+
+    def pods(self, shard: str) -> tuple[ports.Pod, ...]:
+        """List the shard's pods."""
+        with translated(f"pods of {shard}"):
+            query = [("labelSelector", f"{SHARD_LABEL}={shard}")]
+            items = self._call("GET", PODS, query=query)["items"]
+        return tuple(sorted((_pod(item) for item in items), key=lambda pod: pod.name))
+
+    def apply(self, manifest: Mapping[str, Any]) -> None:
+        """Apply on the server; fields that another manager owns are taken over."""
+        kind, name = manifest["kind"], manifest["metadata"]["name"]
+        with translated(f"apply {kind}/{name}"):
+            try:
+                self._call(
+                    "PATCH",
+                    f"{PATHS[kind]}/{name}",
+                    query=[("fieldManager", FIELD_MANAGER), ("force", "true")],
+                    content_type="application/apply-patch+yaml",
+                    body=manifest,
+                )
+            except ApiException as error:
+                if error.status == 404:
+                    raise errors.Denied(f"apply {kind}/{name}: no such namespace") from error
+                raise
+
+    def delete_pod(self, name: str, *, uid: str) -> None:
+        """Delete with the uid as precondition."""
+        options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
+        with translated(f"delete pod {name}"):
+            try:
+                self._call("DELETE", f"{PODS}/{name}", body=options)
+            except ApiException as error:
+                if error.status not in (404, 409):
+                    raise
+
+    def _get(self, kind: str, name: str) -> Mapping[str, Any] | None:
+        with translated(f"get {kind}/{name}"):
+            try:
+                return self._call("GET", f"{PATHS[kind]}/{name}")
+            except ApiException as error:
+                if _names_the_missing(error, name):
+                    return None
+                raise
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: list[tuple[str, str]] | None = None,
+        content_type: str = "application/json",
+        body: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        headers = {"Accept": "application/json"}
+        if body is not None:
+            headers["Content-Type"] = content_type
+        request = self._api.param_serialize(
+            method,
+            path.format(namespace=self._namespace),
+            query_params=query,
+            header_params=headers,
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+        response = self._api.call_api(*request, _request_timeout=TIMEOUT)
+        data = response.read()
+        if not 200 <= response.status < 300:
+            raise ApiException.from_response(http_resp=response, body=data.decode(), data=None)
+        answer: dict[str, Any] = json.loads(data)
+        return answer
+
+
+def translate(error: BaseException) -> type[errors.BerthError]:
+    """Return Berth's class for a failure of the client or of its transport."""
+    if isinstance(error, ApiException) and error.status is not None:
+        refused = errors.Retryable if 400 <= error.status < 500 else errors.Unavailable
+        return BY_STATUS.get(error.status, refused)
+    return errors.Unavailable
+
+
+@contextmanager
+def translated(what: str) -> Iterator[None]:
+    """Raise Berth's error for whatever the client raises inside; `what` names the call in it."""
+    try:
+        yield
+    except (OpenApiException, urllib3.exceptions.HTTPError) as error:
+        text = str(error)
+        if isinstance(error, ApiException):
+            text = f"{error.status} {_status(error).get('message', error.reason)}"
+        raise translate(error)(f"{what}: {text[:300]}") from error
+
+
+def _status(error: ApiException) -> Mapping[str, Any]:
+    """Return the Status object of a refusal; a proxy in between answers something else."""
+    try:
+        body = json.loads(error.body or "{}")
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _names_the_missing(error: ApiException, name: str) -> bool:
+    """Tell a missing object from a missing API: only the first is an absence."""
+    details = _status(error).get("details") or {}
+    return error.status == 404 and details.get("name") == name
+
+
+def _pod(item: Mapping[str, Any]) -> ports.Pod:
+    metadata, status = item["metadata"], item.get("status", {})
+    ended = status.get("phase") in ("Failed", "Succeeded")
+    containers = {item["name"]: item for item in status.get("containerStatuses", ())}
+    server: Mapping[str, Any] = containers.get(CONTAINER, {})
+    state = server.get("state", {})
+    started = state.get("running", {}).get("startedAt")
+    ready = any(
+        condition["type"] == "Ready" and condition["status"] == "True"
+        for condition in status.get("conditions", ())
+    )
+    return ports.Pod(
+        name=metadata["name"],
+        uid=metadata["uid"],
+        address=status.get("podIP", ""),
+        ready=ready,
+        terminating=ended or "deletionTimestamp" in metadata,
+        restarts=server.get("restartCount", 0),
+        started_at=datetime.fromisoformat(started) if started else None,
+        reason=_reason(status, state),
+    )
+
+
+def _reason(status: Mapping[str, Any], state: Mapping[str, Any]) -> str:
+    for phase in ("waiting", "terminated"):
+        if state.get(phase, {}).get("reason"):
+            return str(state[phase]["reason"])
+    unscheduled = (
+        condition.get("reason", "")
+        for condition in status.get("conditions", ())
+        if condition["type"] == "PodScheduled" and condition["status"] == "False"
+    )
+    return str(status.get("reason") or next(unscheduled, ""))
