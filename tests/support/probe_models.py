@@ -1,4 +1,5 @@
-"""Ordinary SavedModels of many kinds, exported once by Python's TensorFlow in a subprocess and kept on disk."""
+# ruff: noqa: E501
+"""Ordinary SavedModels of many kinds, exported once by Python's TensorFlow and kept on disk."""
 
 import hashlib
 import os
@@ -52,7 +53,7 @@ export("augment", functional(F((32, 32, 3)), layers.Resizing(16, 16), layers.Cen
 trained = functional(F((4,)), layers.Dense(5, "relu"), layers.Dense(1))
 trained.compile(keras.optimizers.Adam(), "mse")
 trained.fit(np.ones((8, 4)), np.ones((8, 1)), verbose=0)
-tf.saved_model.save(trained, str(root / "trained"))
+tf.saved_model.save(trained, str(root / "forgetful"))
 
 class Affine(tf.Module):
     def __init__(self):
@@ -62,6 +63,20 @@ class Affine(tf.Module):
         return {"y": tf.matmul(x, self.w) + self.b}
 affine = Affine()
 tf.saved_model.save(affine, str(root / "module"), signatures=affine.__call__)
+
+class Trained(tf.Module):
+    def __init__(self):
+        self.w = tf.Variable(tf.ones([4, 1]), name="w")
+        self.optimizer = keras.optimizers.Adam()
+    @tf.function(input_signature=[tf.TensorSpec([None, 4], tf.float32, "x")])
+    def predict(self, x):
+        return {"y": tf.matmul(x, self.w)}
+    def train(self):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(self.predict(tf.ones([2, 4]))["y"] ** 2)
+        self.optimizer.apply(tape.gradient(loss, [self.w]), [self.w])
+trained = Trained(); trained.train()
+tf.saved_model.save(trained, str(root / "trained"), signatures=trained.predict)
 
 class Table(tf.Module):
     def __init__(self):
@@ -118,6 +133,8 @@ with g.as_default(), tf.compat.v1.Session(graph=g) as session:
     builder.save()
 """
 
+# Keras 3 saved by tf.saved_model.save keeps copies of its variables, not those that it serves with.
+FORGETFUL = "forgetful"
 NAMES = (
     *("dense", "conv", "recurrent", "embedding", "attention", "text", "lookup", "asset", "tabular"),
     *("hashing", "augment", "trained", "module", "table", "loops", "graph"),

@@ -86,7 +86,9 @@ class SandboxedLoader:
             **_call(meta),
         }
 
-    def _start(self, order: Mapping[str, Any], result: int, folder: Path) -> subprocess.Popen[bytes]:
+    def _start(
+        self, order: Mapping[str, Any], result: int, folder: Path
+    ) -> subprocess.Popen[bytes]:
         program = Path(__file__).with_name("tensorflow_child.py")
         root = Path(berth.__file__).parents[1]
         try:

@@ -1,6 +1,6 @@
 """A MetaGraph as a graph: what its roots reach, and where a tensor's value comes from.
 
-Nothing is executed. Each node and function is visited once per walk, so time is linear in the model.
+Nothing is executed. Each node and function is visited once per walk: time is linear in the model.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,7 +18,7 @@ _BRANCHES = frozenset({"If", "StatelessIf", "Case", "StatelessCase"})
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A node that calls a function. `first` is the node's input that becomes argument 0, None: not traceable."""
+    """A node that calls a function; its input `first` becomes argument 0 (None: not traceable)."""
 
     scope: str
     node: tf.NodeDef
@@ -27,7 +27,7 @@ class Call:
 
 @dataclass(slots=True)
 class Reach:
-    """What one walk reached: nodes by scope (MAIN or a function's name) and who calls each function."""
+    """What one walk reached: nodes with their scope (MAIN or a function), and each function's calls."""
 
     nodes: list[tuple[str, tf.NodeDef]] = field(default_factory=list)
     calls: dict[str, list[Call]] = field(default_factory=dict)
@@ -99,7 +99,7 @@ class Graph:
                     yield from self._twins(name, Call(scope, node, first))
 
     def _twins(self, name: str, call: Call) -> Iterator[tuple[str, Call]]:
-        """The function and those that TensorFlow may put in its place (attribute api_implements)."""
+        """The function and those TensorFlow may put in its place (attribute api_implements)."""
         yield name, call
         for other in self._alike.get(name, ()):
             if other != name:

@@ -1,4 +1,4 @@
-"""The files of one uploaded version at pinned generations: which are promoted, and what they digest to."""
+"""The files of one uploaded version at pinned generations: what is promoted, and its digest."""
 
 import hashlib
 import re
@@ -19,7 +19,7 @@ _SHARD = re.compile(r"variables/variables\.data-\d{5}-of-\d{5}")
 
 
 class Limits(pydantic.BaseModel):
-    """Bounds on one version. Bytes, MiB and wall-clock seconds; the plan of the customer sets them."""
+    """Bounds on one version. Bytes, MiB, wall-clock seconds; the customer's plan sets them."""
 
     model_config = pydantic.ConfigDict(frozen=True)
 
@@ -33,7 +33,7 @@ class Limits(pydantic.BaseModel):
 
 
 class ManifestFile(pydantic.BaseModel):
-    """One object. `name` is relative to the version's folder, `crc32c` as Cloud Storage prints it (base64)."""
+    """One object; `name` is relative to the version's folder, `crc32c` base64 as Cloud Storage has it."""
 
     model_config = pydantic.ConfigDict(frozen=True)
 

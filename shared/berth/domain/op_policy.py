@@ -1,6 +1,6 @@
-"""The allow-list of ops, applied to all that a model's signatures, init op and restore op can reach.
+"""The allow-list of ops, applied to all that signatures, init op and restore op can reach.
 
-What cannot be reached does not count: every ordinary SavedModel holds SaveV2 and friends in its save
+What cannot be reached does not count: every ordinary SavedModel holds SaveV2 in its save
 function. A file name must come from the loader: the checkpoint's prefix or a declared asset.
 """
 

@@ -20,7 +20,7 @@ class Origin:
 
 
 class Tracer:
-    """Traces tensors in one walk. `fed` are the main graph's tensors whose value the loader sets."""
+    """Traces tensors in one walk. `fed` are the main graph's tensors that the loader sets."""
 
     def __init__(self, graph: Graph, reach: Reach, fed: Collection[str]) -> None:
         """Read the writes to string variables from the same walk."""

@@ -15,7 +15,7 @@ _MAX_REASON = 2000
 
 
 class ProbeRequest(pydantic.BaseModel):
-    """One version to judge. `prefix` ends in a slash; the token, if any, reads that prefix alone."""
+    """One version to judge. `prefix` ends in a slash; the token, if any, reads that alone."""
 
     model_config = _FROZEN
 
@@ -28,7 +28,7 @@ class ProbeRequest(pydantic.BaseModel):
 
 
 class Measurements(pydantic.BaseModel):
-    """What one load and one run cost. Bytes are growth over the bare loader; `child_seconds` is wall time."""
+    """What a load and a run cost. Bytes are growth over the bare loader, `child_seconds` wall time."""
 
     model_config = _FROZEN
 
@@ -40,7 +40,7 @@ class Measurements(pydantic.BaseModel):
 
 
 class TensorSummary(pydantic.BaseModel):
-    """One input or output. `dtype` is TensorFlow's number, -1 an unknown dimension, no shape an unknown rank."""
+    """One tensor. `dtype` is TensorFlow's number; -1: unknown dimension, no shape: unknown rank."""
 
     model_config = _FROZEN
 
@@ -59,7 +59,7 @@ class SignatureSummary(pydantic.BaseModel):
 
 
 class ProbeReport(pydantic.BaseModel):
-    """The judgement. INCOMPLETE lists what is missing and is not final; `reason` is for the customer.
+    """The judgement. INCOMPLETE lists what is missing, not final; `reason` is for the customer.
 
     `files` are the names to promote (saved_model.pb among them), `digest` covers exactly those.
     """
@@ -82,7 +82,7 @@ class ProbeReport(pydantic.BaseModel):
 
 
 class LoadResult(pydantic.BaseModel):
-    """What the child found: `problem` is empty when the model loads and runs, else a text for the customer."""
+    """What the child found: `problem` is empty when all is well, else a text for the customer."""
 
     model_config = _FROZEN
 
@@ -106,5 +106,5 @@ class Loader(Protocol):
     """Loads and runs a SavedModel where it can do no harm."""
 
     def load(self, folder: Path, limits: Limits) -> LoadResult:
-        """Load and run the model in `folder` once. Raises Unavailable when it cannot be tried safely."""
+        """Load and run the model in `folder` once. Raises Unavailable if it cannot be tried safely."""
         ...

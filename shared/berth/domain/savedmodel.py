@@ -51,7 +51,7 @@ def parse(data: bytes, *, max_bytes: int) -> tf.MetaGraphDef:
 
 
 def needs(meta: tf.MetaGraphDef) -> Needs:
-    """Return the files that the graph refers to. Raises InvalidModel for names that leave assets/."""
+    """Return the files the graph refers to. Raises InvalidModel for names that leave assets/."""
     names = tuple(sorted({asset.filename for asset in op_policy.assets(meta)}))
     for name in names:
         if not manifests.is_name(name):
@@ -60,7 +60,7 @@ def needs(meta: tf.MetaGraphDef) -> Needs:
 
 
 def signatures(meta: tf.MetaGraphDef) -> dict[str, SignatureSummary]:
-    """Return what can be called, without the internal init signature. Raises InvalidModel if nothing can."""
+    """Return what can be called, the init signature left out. Raises InvalidModel if nothing can."""
     names = sorted(name for name in meta.signature_def if not name.startswith("__"))
     if not names:
         raise InvalidModel("the model has no signature that can be called")

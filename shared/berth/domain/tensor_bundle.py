@@ -1,7 +1,7 @@
-"""variables.index, the table of a TensorFlow checkpoint: read without trusting a single length in it.
+"""variables.index, the table of a TensorFlow checkpoint: read without trusting a length in it.
 
-The format is LevelDB's table: blocks of prefix-compressed entries, a footer of 48 bytes with two block
-handles and a magic number. TensorFlow writes it uncompressed.
+The format is LevelDB's table: blocks of prefix-compressed entries, a footer of 48 bytes with two
+block handles and a magic number. TensorFlow writes it uncompressed.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ _MAX_KEY = 4096
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """What a checkpoint holds: its tensors' names and the exact size of each data shard in bytes."""
+    """What a checkpoint holds: tensors' names and the exact size of each data shard in bytes."""
 
     tensors: tuple[str, ...]
     shards: tuple[int, ...]
