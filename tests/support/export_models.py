@@ -102,7 +102,7 @@ def many_types():
 
 
 def two_outputs():
-    """`batch` has the batch dimension, `total` is a scalar; signature `batched` gives two batches."""
+    """`batch` has the batch dimension, `total` is a scalar; `batched` gives two batches."""
     module = tf.Module()
     spec = tf.TensorSpec([None], tf.float32, name="x")
     module.batched = tf.function(
@@ -134,7 +134,7 @@ def slow():
 
 
 def digits_cnn():
-    """A small convolutional network over 28 x 28 images with random weights: ten softmax outputs."""
+    """A small convolutional network over 28 x 28 images, random weights, ten softmax outputs."""
     tf.random.set_seed(7)
     module = tf.Module()
     module.conv = tf.Variable(tf.random.normal([3, 3, 1, 8], stddev=0.2))

@@ -1,7 +1,7 @@
-"""Real SavedModels for tests, exported once per exporter source and TensorFlow version and cached on disk.
+"""Real SavedModels for tests, exported once per exporter source and TensorFlow version.
 
-`model("half_plus_two")` is the folder that holds numbered versions, version 1 among them. The files are
-shared by all tests: copy before damaging.
+`model("half_plus_two")` is the folder that holds numbered versions, version 1 among them. The files
+are shared by all tests: copy before damaging.
 """
 
 import fcntl

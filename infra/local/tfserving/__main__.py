@@ -1,8 +1,10 @@
-"""`python -m infra.local.tfserving`: the model server's command line, start-up order and exit codes."""
+"""`python -m infra.local.tfserving`: command line, start-up order and exit codes."""
 
 import os
 import sys
 import threading
+
+import grpc
 
 from berth.protos import tfserving_pb2 as pb
 from infra.local.tfserving import capi, config, engine, flags, grpc_server, http, log, manager, rest
@@ -116,7 +118,7 @@ def _monitoring(parsed: flags.Flags) -> str | None:
     return monitoring.prometheus_config.path or "/monitoring/prometheus/metrics"
 
 
-def _open_grpc(core: ServerCore, metrics: Metrics, parsed: flags.Flags) -> grpc_server.grpc.Server:
+def _open_grpc(core: ServerCore, metrics: Metrics, parsed: flags.Flags) -> grpc.Server:
     arguments = [
         each.split("=", 1)
         for each in parsed.text("grpc_channel_arguments").split(",")

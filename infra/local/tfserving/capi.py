@@ -1,4 +1,4 @@
-"""TensorFlow's C library by ctypes, out of the tensorflow wheel, without importing Python's TensorFlow."""
+"""TensorFlow's C library out of the tensorflow wheel, by ctypes: nothing imports `tensorflow`."""
 
 import ctypes
 import functools
@@ -79,13 +79,13 @@ STRING_BYTES = 24  # sizeof(TF_TString)
 
 
 @functools.cache
-def library() -> Any:  # ctypes has no types for the functions of a library
+def library() -> Any:  # noqa: ANN401 - ctypes has no types for a library's functions
     """The loaded library with argument and result types set."""
     spec = importlib.util.find_spec("tensorflow")
     if spec is None or spec.origin is None:
         raise StatusError(Code.UNAVAILABLE, "the tensorflow wheel is not installed")
     folder = Path(spec.origin).parent
-    # Not RTLD_GLOBAL: its BoringSSL would take the place of Python's OpenSSL and crash hashlib and ssl.
+    # Not RTLD_GLOBAL: its BoringSSL would take the place of Python's OpenSSL, and hashlib crash.
     core = ctypes.CDLL(str(folder / "libtensorflow_cc.so.2"))
     for name, (result, arguments) in (_SESSION | _TENSOR | _FILES).items():
         function = getattr(core, name)
@@ -94,7 +94,7 @@ def library() -> Any:  # ctypes has no types for the functions of a library
 
 
 class Outcome:
-    """A TF_Status for one call: `with Outcome() as status: lib.TF_...(status.handle); status.check()`."""
+    """A TF_Status for one call: pass `handle` to it, then `check()`."""
 
     def __enter__(self) -> "Outcome":
         """Allocate the status."""

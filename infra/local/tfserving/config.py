@@ -14,7 +14,7 @@ _SCHEME = re.compile(r"[a-zA-Z][0-9a-zA-Z.]*://")
 
 
 def read_text(path: str, into: message.Message) -> None:
-    """Parse the text protobuf in `path`. Raises StatusError; an empty file is an error of reading."""
+    """Parse the text protobuf in `path`. Raises StatusError; an empty file cannot be read."""
     try:
         # Mapped, as the real server maps it: mapping an empty file is what fails there.
         with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as region:

@@ -1,10 +1,10 @@
-"""TensorFlow's data types: number, name, the field of TensorProto that carries them, and numpy's carrier."""
+"""TensorFlow's data types: number, name, field of TensorProto, and numpy's carrier."""
 
 from typing import NamedTuple
 
 
 class Dtype(NamedTuple):
-    """One data type; `carrier` is the numpy type of its memory (bits, where numpy lacks the type)."""
+    """One data type; `carrier` is the numpy type of its memory, or of its bits."""
 
     name: str
     field: str

@@ -42,7 +42,7 @@ class Session:
                     len(fetches), None, 0, None, outcome.handle,
                 )  # fmt: skip
                 outcome.check()
-            return [tensors.read(handle) for handle in results]
+            return [tensors.read(handle) for handle in results if handle]
         finally:
             lib.TF_DeleteBuffer(options)
             for handle in filter(None, results):
@@ -153,7 +153,7 @@ def varint(value: int) -> bytes:
 
 
 def session_config(intra: int, inter: int) -> bytes:
-    """A ConfigProto with these thread counts (0: TensorFlow chooses), pools shared by all sessions."""
+    """A ConfigProto with these thread counts (0: automatic), pools shared by all sessions."""
     config = b""
     if intra:
         config += b"\x10" + varint(intra)

@@ -1,4 +1,4 @@
-"""Existence, listing and size of files: the operating system's for plain paths, TensorFlow's own for schemes."""
+"""Existence, listing and size of files; paths with a scheme go through TensorFlow's own code."""
 
 import ctypes
 import os

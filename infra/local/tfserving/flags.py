@@ -1,4 +1,4 @@
-"""The real binary's command line: its flags, types and defaults, parsed as TensorFlow's flag parser does."""
+"""The real binary's flags, types and defaults, parsed as TensorFlow's flag parser does."""
 
 import os
 import sys

@@ -3,9 +3,10 @@
 import time
 from collections.abc import Callable
 from concurrent import futures
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import grpc
+from google.protobuf.message import Message
 
 from berth.protos import tfserving_pb2 as pb
 from infra.local.tfserving import engine, log, model_info, predict, tensors
@@ -13,6 +14,7 @@ from infra.local.tfserving.metrics import Metrics
 from infra.local.tfserving.server_core import ServerCore
 from infra.local.tfserving.status import Code, Status, StatusError
 
+_Request = TypeVar("_Request", bound=Message)
 _LONGEST_MESSAGE = 1024
 _CODES = {each.value[0]: each for each in grpc.StatusCode}
 
@@ -153,7 +155,7 @@ def start(core: ServerCore, metrics: Metrics, options: Options) -> grpc.Server:
     return server
 
 
-def _prediction(service: PredictionService) -> grpc.GenericRpcHandler:
+def _prediction(service: PredictionService) -> Any:  # noqa: ANN401 - grpc's handlers have no useful type
     methods = {
         "Predict": _unary(service.predict, pb.PredictRequest),
         "GetModelMetadata": _unary(service.metadata, pb.GetModelMetadataRequest),
@@ -163,7 +165,7 @@ def _prediction(service: PredictionService) -> grpc.GenericRpcHandler:
     return grpc.method_handlers_generic_handler("tensorflow.serving.PredictionService", methods)
 
 
-def _models(service: ModelService) -> grpc.GenericRpcHandler:
+def _models(service: ModelService) -> Any:  # noqa: ANN401 - grpc's handlers have no useful type
     methods = {
         "GetModelStatus": _unary(service.status, pb.GetModelStatusRequest),
         "HandleReloadConfigRequest": _unary(service.reload, pb.ReloadConfigRequest),
@@ -172,18 +174,20 @@ def _models(service: ModelService) -> grpc.GenericRpcHandler:
 
 
 def _unary(
-    method: Callable[[Any, grpc.ServicerContext], Any], request_type: Any
-) -> grpc.RpcMethodHandler:
-    def call(request: Any, context: grpc.ServicerContext) -> Any:
+    method: Callable[[_Request, grpc.ServicerContext], Message], request_type: type[_Request]
+) -> Any:  # noqa: ANN401 - grpc's handlers have no useful type
+    def call(request: _Request, context: grpc.ServicerContext) -> Message | None:
         try:
             return method(request, context)
         except StatusError as error:
             context.set_code(_CODES[error.status.code])
             context.set_details(shortened(error.status))
-            return b""
+            return None
 
     return grpc.unary_unary_rpc_method_handler(
-        call, request_type.FromString, lambda answer: answer and answer.SerializeToString()
+        call,
+        request_deserializer=request_type.FromString,
+        response_serializer=lambda answer: answer.SerializeToString() if answer else b"",
     )
 
 

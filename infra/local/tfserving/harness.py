@@ -30,7 +30,7 @@ FINISHED = (Stage.NEW, Stage.DISABLED, Stage.ERROR)
 class Retries(NamedTuple):
     """How often a failed attempt is repeated, and after which pause."""
 
-    count: int
+    limit: int
     interval_micros: int
 
 
@@ -61,7 +61,7 @@ class Harness:
 
     def attempt(self, what: str, action: Callable[[], _T], retries: Retries) -> _T:
         """Run `action`, and again after the pause while it fails and retries are left."""
-        for left in range(retries.count, -1, -1):
+        for left in range(retries.limit, -1, -1):
             try:
                 return action()
             except StatusError as error:

@@ -1,4 +1,4 @@
-"""A small HTTP/1.1 server: a thread a connection, keep-alive, as many requests at once as it has workers."""
+"""A small HTTP/1.1 server: a thread a connection, as many requests at once as it has workers."""
 
 import email.utils
 import gzip
@@ -39,7 +39,7 @@ class _BadRequest(Exception):
 
 
 class Server:
-    """Listens on one address. One of the workers is the event loop, so one worker alone serves nothing."""
+    """Listens on one address. One worker is the event loop: a server of one serves nothing."""
 
     def __init__(self, host: str, port: int, workers: int, handler: Handler) -> None:
         """Bind and listen. Raises OSError."""
@@ -117,7 +117,7 @@ def _body(stream: BinaryIO, headers: dict[str, str]) -> bytes:
 
 
 def _chunks(stream: BinaryIO) -> bytes:
-    parts = []
+    parts: list[bytes] = []
     while True:
         size = stream.readline(_LONGEST_LINE).split(b";")[0].strip()
         try:

@@ -1,4 +1,4 @@
-"""REST predict bodies: from JSON in row or columnar form to tensors, with the real server's refusals."""
+"""REST predict bodies: JSON in row or columnar form to tensors, with the real refusals."""
 
 import base64
 import binascii
@@ -96,7 +96,9 @@ class _Lazy:
         return json_values.show(self._document)
 
 
-def _columns(value: Any, inputs: Mapping[str, tf.TensorInfo], plain: bool) -> dict[str, Tensor]:
+def _columns(
+    value: json_values.Json, inputs: Mapping[str, tf.TensorInfo], plain: bool
+) -> dict[str, Tensor]:
     if not isinstance(value, dict) or _is_base64(value):
         if len(inputs) > 1:
             raise invalid(
@@ -143,7 +145,7 @@ def _rows(rows: list[Any], inputs: Mapping[str, tf.TensorInfo], plain: bool) -> 
 
 
 def _check_item(
-    name: str, value: Any, inputs: Mapping[str, tf.TensorInfo], seen: dict[str, Tensor]
+    name: str, value: json_values.Json, inputs: Mapping[str, tf.TensorInfo], seen: dict[str, Tensor]
 ) -> None:
     if name not in inputs:
         raise invalid(f"JSON object: does not have named input: {name}")
@@ -168,7 +170,7 @@ def _batch_of_values(rows: list[Any], dtype: int, plain: bool) -> Tensor:
     return _slow(rows, dtype)
 
 
-def _same_shape(first: Tensor, value: Any, dtype: int) -> None:
+def _same_shape(first: Tensor, value: json_values.Json, dtype: int) -> None:
     this = _slow(value, dtype)
     if len(first.values) != len(this.values):
         raise invalid(f"Expecting tensor size: {len(first.values)} but got: {len(this.values)}")
@@ -177,12 +179,12 @@ def _same_shape(first: Tensor, value: Any, dtype: int) -> None:
         raise invalid(f"Expecting shape {shapes[0]} but got: {shapes[1]}")
 
 
-def _tensor(value: Any, dtype: int, plain: bool) -> Tensor:
+def _tensor(value: json_values.Json, dtype: int, plain: bool) -> Tensor:
     fast = _fast(value, dtype) if plain else None
     return _slow(value, dtype) if fast is None else fast
 
 
-def _fast(value: Any, dtype: int) -> Tensor | None:
+def _fast(value: json_values.Json, dtype: int) -> Tensor | None:
     """The tensor by numpy, if there is nothing to refuse about it; None sends it the slow way."""
     kind = dtypes.BY_NUMBER.get(dtype)
     if kind is None or kind.name not in json_values.LIMITS:
@@ -196,7 +198,7 @@ def _fast(value: Any, dtype: int) -> Tensor | None:
     return Tensor(dtype, array.shape, array.astype(kind.carrier).reshape(-1))
 
 
-def _slow(value: Any, dtype: int) -> Tensor:
+def _slow(value: json_values.Json, dtype: int) -> Tensor:
     shape: list[int] = []
     inner = value
     while isinstance(inner, list):
@@ -213,7 +215,9 @@ def _slow(value: Any, dtype: int) -> Tensor:
     return Tensor(dtype, tuple(shape), np.array(wide).astype(carrier))
 
 
-def _fill(value: Any, level: int, shape: list[int], dtype: int, values: list[Any]) -> None:
+def _fill(
+    value: json_values.Json, level: int, shape: list[int], dtype: int, values: list[Any]
+) -> None:
     if not isinstance(value, list):
         if level != len(shape):
             raise invalid(
@@ -233,7 +237,7 @@ def _fill(value: Any, level: int, shape: list[int], dtype: int, values: list[Any
         _fill(each, level + 1, shape, dtype, values)
 
 
-def _leaf(value: Any, dtype: int) -> Any:
+def _leaf(value: json_values.Json, dtype: int) -> json_values.Json:
     if isinstance(value, dict):
         if dtype != dtypes.STRING:
             raise json_values.type_error(value, dtype)
@@ -248,9 +252,9 @@ def _leaf(value: Any, dtype: int) -> Any:
     return json_values.leaf(value, dtype)
 
 
-def _is_base64(value: Any) -> bool:
+def _is_base64(value: json_values.Json) -> bool:
     return isinstance(value, dict) and len(value) == 1 and isinstance(value.get("b64"), str)
 
 
-def _is_named(value: Any) -> bool:
+def _is_named(value: json_values.Json) -> bool:
     return isinstance(value, dict) and not _is_base64(value)

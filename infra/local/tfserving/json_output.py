@@ -1,4 +1,4 @@
-"""REST answers: tensors as JSON in row or columnar form, laid out as rapidjson's PrettyWriter does."""
+"""REST answers: tensors as JSON in row or columnar form, laid out as rapidjson does."""
 
 import json
 from collections.abc import Iterator, Mapping

@@ -7,9 +7,13 @@ import struct
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from infra.local.tfserving import dtypes
 from infra.local.tfserving.status import Code, StatusError, invalid
+from infra.local.tfserving.tensors import Values
+
+Json = Any  # whatever json.loads returns
 
 
 class Limits(NamedTuple):
@@ -34,7 +38,7 @@ LIMITS = {
 }
 
 
-def fits(array: Any, name: str) -> bool:
+def fits(array: npt.NDArray[Any], name: str) -> bool:
     """Whether all of a numpy array made from JSON may become the type without a second look."""
     limits = LIMITS[name]
     if limits.whole is None:
@@ -47,7 +51,7 @@ def fits(array: Any, name: str) -> bool:
     return bool(np.all(np.abs(array) <= limits.whole))
 
 
-def leaf(value: Any, dtype: int) -> Any:
+def leaf(value: Json, dtype: int) -> Json:
     """One value as the type's Python value. Raises StatusError."""
     name = dtypes.name(dtype)
     if name == "string":
@@ -63,15 +67,19 @@ def leaf(value: Any, dtype: int) -> Any:
         raise StatusError(
             Code.UNIMPLEMENTED, f"Conversion of JSON Value: {show(value)} to type: {name}"
         )
+    return _number(value, dtype, limits)
+
+
+def _number(value: Json, dtype: int, limits: Limits) -> Json:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise type_error(value, dtype)
     if limits.whole is None:
         if isinstance(value, float) or not limits.least <= value <= limits.greatest:
             raise type_error(value, dtype)
-        return value
-    if not _lossless(value, limits):
+    elif not _lossless(value, limits):
         raise invalid(
-            f"Cannot convert JSON value: {show(value)} to {name} without loss of precision."
+            f"Cannot convert JSON value: {show(value)} to {dtypes.name(dtype)} "
+            "without loss of precision."
         )
     return value
 
@@ -82,7 +90,7 @@ def _lossless(value: float, limits: Limits) -> bool:
     return not math.isfinite(value) or limits.least <= value <= limits.greatest
 
 
-def type_error(value: Any, dtype: int) -> StatusError:
+def type_error(value: Json, dtype: int) -> StatusError:
     """The refusal of a value of the wrong JSON type."""
     kinds = {bool: str(value), dict: "Object", list: "Array", str: "String", type(None): "Null"}
     kind = kinds.get(type(value), "Number")
@@ -91,7 +99,7 @@ def type_error(value: Any, dtype: int) -> StatusError:
     )
 
 
-def show(value: Any) -> str:
+def show(value: Json) -> str:
     """A JSON value as rapidjson's PrettyWriter prints it in messages."""
     if isinstance(value, float):
         return decimal(value, single=False)
@@ -116,7 +124,7 @@ def _single(value: float) -> float:
     return rounded
 
 
-def printed(dtype: int, values: Any, *, as_bytes: bool) -> list[str]:
+def printed(dtype: int, values: Values, *, as_bytes: bool) -> list[str]:
     """The values of a tensor, each as JSON text. Raises StatusError for types JSON cannot carry."""
     name = dtypes.name(dtype)
     if name in ("float", "double"):

@@ -1,4 +1,4 @@
-"""Log lines on standard error in TensorFlow's form, filtered by TF_CPP_MIN_LOG_LEVEL as TensorFlow's are."""
+"""Log lines on standard error in TensorFlow's form, filtered by TF_CPP_MIN_LOG_LEVEL."""
 
 import datetime
 import os

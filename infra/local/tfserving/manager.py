@@ -1,7 +1,7 @@
 """Loading and unloading: a tick every 100 ms, one action a tick, availability preserved.
 
-TensorFlow Serving's AspiredVersionsManager and BasicManager in one. With 0 threads loads and unloads
-run inside the tick, and while one runs or sleeps between retries nothing else happens.
+TensorFlow Serving's AspiredVersionsManager and BasicManager in one. With 0 threads loads and
+unloads run inside the tick, and while one runs or sleeps between retries nothing else happens.
 """
 
 import threading

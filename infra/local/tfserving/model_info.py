@@ -1,7 +1,6 @@
 """GetModelStatus and GetModelMetadata, for gRPC and for REST."""
 
 import json
-from typing import Any
 
 from google.protobuf import json_format
 
@@ -94,7 +93,7 @@ def metadata_json(response: pb.GetModelMetadataResponse) -> bytes:
     ).encode()
 
 
-def _name_types(shown: Any) -> None:
+def _name_types(shown: object) -> None:
     if isinstance(shown, dict):
         for key, value in shown.items():
             if key == "dtype" and isinstance(value, int):

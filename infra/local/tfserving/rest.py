@@ -1,4 +1,4 @@
-"""The REST API: /v1/models/... and the metrics page, with the real server's regular expressions and errors."""
+"""The REST API: /v1/models/... and the metrics page, with the real server's patterns and errors."""
 
 import re
 import time
@@ -40,7 +40,7 @@ _HTTP_CODES = {
     Code.UNAVAILABLE: 503,
     Code.DEADLINE_EXCEEDED: 504,
 }
-_NOT_FOUND = b"<HTML><HEAD>\n<TITLE>404 Not Found</TITLE>\n</HEAD><BODY>\n<H1>Not Found</H1>\n</BODY></HTML>\n"
+_NOT_FOUND = b"<HTML><HEAD><TITLE>404 Not Found</TITLE></HEAD><BODY>Not Found</BODY></HTML>\n"
 _CORS = (
     "Access-Control-Allow-Origin: *\r\nAccess-Control-Allow-Methods: POST, GET\r\n"
     "Access-Control-Allow-Headers: Content-Type\r\n"

@@ -1,4 +1,4 @@
-"""The heart of the server: what is configured, the labels, and reloading either under one mutex."""
+"""The heart of the server: what is configured, the labels, and reloading under one mutex."""
 
 import contextlib
 import os
@@ -61,7 +61,7 @@ class ServerCore:
         return session
 
     def reload(self, new: pb.ModelServerConfig) -> None:
-        """Apply a whole config, waiting without limit for models that are new. Raises StatusError."""
+        """Apply a whole config; waits without limit for new models. Raises StatusError."""
         with self._config_mutex:
             configs.check_transition(self._config, new)
             kind = new.WhichOneof("config")

@@ -1,4 +1,4 @@
-"""The map from name and version to what serves it: replaced as a whole, once its readers are done."""
+"""The map from name and version to what serves it: replaced whole, once its readers are done."""
 
 import contextlib
 import threading

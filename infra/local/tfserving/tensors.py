@@ -2,6 +2,7 @@
 
 import ctypes
 import math
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,13 +11,15 @@ from berth.protos import tensorflow_pb2 as tf
 from infra.local.tfserving import capi, dtypes
 from infra.local.tfserving.status import invalid
 
+Values = Any  # an array, or a list of bytes for strings
+
 
 class Tensor(NamedTuple):
-    """`values` is a contiguous array of the dtype's carrier, or a flat list of bytes for strings."""
+    """`values` is a flat array of the dtype's carrier, or a list of bytes for strings."""
 
     dtype: int
     shape: tuple[int, ...]
-    values: Any
+    values: Values
 
 
 def from_proto(proto: tf.Tensor) -> Tensor:
@@ -36,10 +39,10 @@ def from_proto(proto: tf.Tensor) -> Tensor:
     return Tensor(proto.dtype, shape, _filled(getattr(proto, kind.field), kind, count))
 
 
-def _filled(field: Any, kind: dtypes.Dtype, count: int) -> Any:
+def _filled(field: Collection[Any], kind: dtypes.Dtype, count: int) -> Values:
     carrier = np.dtype(kind.carrier)
     if kind.name.startswith("complex"):
-        given = np.array(field, "<f4" if carrier.itemsize == 8 else "<f8")
+        given = np.array(list(field), "<f4" if carrier.itemsize == 8 else "<f8")
         given = given[: len(given) // 2 * 2].view(carrier)
     else:
         wide = {"int_val": "<i4", "half_val": "<i4"}.get(kind.field, carrier)

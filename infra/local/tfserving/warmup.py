@@ -1,4 +1,4 @@
-"""assets.extra/tf_serving_warmup_requests: predict requests replayed after a load; one failure fails it."""
+"""tf_serving_warmup_requests: predict requests replayed after a load; one failure fails it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,6 +56,6 @@ def _records(content: bytes) -> Iterator[bytes]:
 
 
 def _masked(content: bytes) -> bytes:
-    checksum = crc32c(content)
+    checksum = int(crc32c(content))
     rotated = (checksum >> 15 | checksum << 17) & 0xFFFFFFFF
     return ((rotated + 0xA282EAD8) & 0xFFFFFFFF).to_bytes(4, "little")
