@@ -1,14 +1,16 @@
-"""Judges one uploaded version: small files first, then the rest, then one load in a confined child."""
+"""Judges one uploaded version: small files first, then the rest, then a load in a child."""
 
 import base64
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import google_crc32c
+import pydantic
 
 from berth.domain import manifest as manifests
 from berth.domain import op_policy, savedmodel, tensor_bundle
-from berth.domain.errors import InvalidModel, NotFound, Unavailable
+from berth.domain.errors import InvalidEvent, InvalidModel, NotFound, Unavailable
 from berth.domain.manifest import INDEX, SAVED_MODEL, Manifest, ManifestFile
 from berth.domain.probing import (
     Loader,
@@ -31,8 +33,16 @@ class ProbeModel:
         self._files = files
         self._loader = loader
 
+    def ask(self, body: bytes) -> dict[str, Any]:
+        """Judge what an HTTP body asks for; return the report as plain values. Raises InvalidEvent."""
+        try:
+            request = ProbeRequest.model_validate_json(body)
+        except pydantic.ValidationError as error:
+            raise InvalidEvent(f"not a probe request: {error.error_count()} problems") from error
+        return self.probe(request).model_dump(mode="json")
+
     def probe(self, request: ProbeRequest) -> ProbeReport:
-        """Return the judgement. Raises Unavailable when there is none; the private copy is removed."""
+        """Return the judgement; the private copy goes. Raises Unavailable if there is none."""
         with tempfile.TemporaryDirectory(prefix="berth-probe-") as private:
             try:
                 return self._judge(request, Path(private))

@@ -27,7 +27,7 @@ class Call:
 
 @dataclass(slots=True)
 class Reach:
-    """What one walk reached: nodes with their scope (MAIN or a function), and each function's calls."""
+    """What a walk reached: nodes with their scope (MAIN or a function), functions' calls."""
 
     nodes: list[tuple[str, tf.NodeDef]] = field(default_factory=list)
     calls: dict[str, list[Call]] = field(default_factory=dict)

@@ -33,7 +33,7 @@ class Limits(pydantic.BaseModel):
 
 
 class ManifestFile(pydantic.BaseModel):
-    """One object; `name` is relative to the version's folder, `crc32c` base64 as Cloud Storage has it."""
+    """One object; `name` is relative to the version's folder, `crc32c` is base64."""
 
     model_config = pydantic.ConfigDict(frozen=True)
 

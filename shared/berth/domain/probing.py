@@ -28,7 +28,7 @@ class ProbeRequest(pydantic.BaseModel):
 
 
 class Measurements(pydantic.BaseModel):
-    """What a load and a run cost. Bytes are growth over the bare loader, `child_seconds` wall time."""
+    """What a load and a run cost. Bytes are growth over the bare loader, seconds wall time."""
 
     model_config = _FROZEN
 
@@ -106,5 +106,5 @@ class Loader(Protocol):
     """Loads and runs a SavedModel where it can do no harm."""
 
     def load(self, folder: Path, limits: Limits) -> LoadResult:
-        """Load and run the model in `folder` once. Raises Unavailable if it cannot be tried safely."""
+        """Load and run the model in `folder` once. Raises Unavailable if that is not safe."""
         ...

@@ -60,7 +60,7 @@ def needs(meta: tf.MetaGraphDef) -> Needs:
 
 
 def signatures(meta: tf.MetaGraphDef) -> dict[str, SignatureSummary]:
-    """Return what can be called, the init signature left out. Raises InvalidModel if nothing can."""
+    """Return what can be called, without the init signature. Raises InvalidModel if nothing."""
     names = sorted(name for name in meta.signature_def if not name.startswith("__"))
     if not names:
         raise InvalidModel("the model has no signature that can be called")

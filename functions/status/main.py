@@ -1,0 +1,12 @@
+"""The fleet, its shards and its models, over HTTP."""
+
+import flask
+import functions_framework
+
+from berth import bootstrap, edge
+
+
+@functions_framework.http
+def status(request: flask.Request) -> edge.Answer:
+    """Entry point."""
+    return edge.answer("status", lambda: bootstrap.status().ask(request.path))

@@ -1,0 +1,149 @@
+"""on_customer_event: sign-ups, plans and goodbyes -> accounts, starter models and retirements."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from berth.app import control, projecting, rooms
+from berth.domain import accounts, documents, names, placement
+from berth.domain.documents import AdmittedVersion, Customer, Model, Template
+from berth.domain.errors import Unavailable
+from berth.domain.model_events import TrainingRequested
+from berth.domain.names import ModelName, VersionName
+from berth.domain.outcome import Outcome
+from berth.domain.requests import CustomerEvent, Subject
+from berth.ports import Clock, ObjectStore, Outbox
+
+STARTER = "starter"
+MAX_EARLIER_OBJECTS = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class OnCustomerEvent:
+    """Apply one customer event; a second delivery finds everything done."""
+
+    uploads: ObjectStore
+    control: ObjectStore
+    outbox: Outbox
+    clock: Clock
+    draw: Callable[[int], int]
+
+    def handle(self, event: CustomerEvent) -> Outcome:
+        """Raises InvalidEvent for an unknown plan, Unavailable while there is no shard."""
+        if event.kind == "signed_up":
+            return self._signed_up(event)
+        if event.kind == "plan_changed":
+            return self._plan_changed(event)
+        return self._retire(event)
+
+    def _signed_up(self, event: CustomerEvent) -> Outcome:
+        home = self._home(event)
+        account = control.change(
+            self.control,
+            documents.customer_name(event.customer),
+            Customer,
+            lambda known: accounts.signed_up(known, event, home_shard=home),
+        ).document
+        if account is None or account.state != "active":
+            return Outcome("converged", reason="closed by a newer event")
+        for model in self._models(event.customer):
+            self._change(model, lambda known: accounts.restored(known, event))
+        shards = self._start(ModelName(event.customer, STARTER), account)
+        self.outbox.announce(TrainingRequested(event.customer, account.plan, event.revision))
+        earlier = self._earlier(event.customer)
+        self.outbox.request_admission(*earlier)
+        self.outbox.request_shards(*shards)
+        return Outcome("changed", model=f"{event.customer}.{STARTER}", shard=account.home_shard)
+
+    def _home(self, event: CustomerEvent) -> str:
+        known = control.read(self.control, documents.customer_name(event.customer), Customer)
+        if known.document is not None:
+            return known.document.home_shard
+        chosen = placement.home(rooms.active(self.control), draw=self.draw)
+        if chosen is None:
+            raise Unavailable("there is no shard yet: the next tick makes the first ones")
+        return chosen
+
+    def _start(self, name: ModelName, account: Customer) -> tuple[str, ...]:
+        """Give the customer the starter model, served in place from the templates folder."""
+        template = control.read(self.control, documents.template_name(STARTER), Template).document
+        if template is None:
+            raise Unavailable("the starter template is not installed")
+        starter = AdmittedVersion(
+            digest=template.digest,
+            footprint=template.footprint,
+            admitted_at=account.state_revision,
+        )
+        fresh = Model(
+            customer=name.customer,
+            model=name.model,
+            base_path=f"templates/{STARTER}",
+            versions={1: starter},
+            shard=account.home_shard,
+        )
+        held = control.change(
+            self.control,
+            documents.model_name(name),
+            Model,
+            lambda known: fresh if known is None else None,
+        )
+        if held.document is None:
+            return ()
+        return projecting.project_model(self.control, held.document, held.generation)
+
+    def _earlier(self, customer: str) -> tuple[Subject, ...]:
+        """Versions uploaded before the sign-up, whose judgement waited for it."""
+        found: set[VersionName] = set()
+        for stat in self.uploads.list(f"{customer}/", limit=MAX_EARLIER_OBJECTS):
+            subject = names.parse_upload(stat.name)
+            if isinstance(subject, VersionName):
+                found.add(subject)
+        return tuple(sorted(found))
+
+    def _plan_changed(self, event: CustomerEvent) -> Outcome:
+        held = control.change(
+            self.control,
+            documents.customer_name(event.customer),
+            Customer,
+            lambda known: None if known is None else accounts.plan_changed(known, event),
+        )
+        if held.document is None:
+            raise Unavailable(f"{event.customer} has not signed up yet")
+        return Outcome("changed", reason=f"plan {held.document.plan}")
+
+    def _retire(self, event: CustomerEvent) -> Outcome:
+        if event.kind == "closed":
+            account = control.change(
+                self.control,
+                documents.customer_name(event.customer),
+                Customer,
+                lambda known: None if known is None else accounts.closed(known, event),
+            ).document
+            if account is None or account.state != "closed":
+                return Outcome("converged", reason="no such account, or signed up again since")
+            models = self._models(event.customer)
+        else:
+            models = (names.model(event.customer, event.model),)
+        shards: set[str] = set()
+        for model in models:
+            shards.update(self._change(model, lambda known: accounts.retired(known, event)))
+        self.outbox.request_shards(*sorted(shards))
+        return Outcome("changed" if shards else "converged", model=event.model)
+
+    def _models(self, customer: str) -> tuple[ModelName, ...]:
+        stats = self.control.list(f"models/{customer}.")
+        return tuple(
+            names.servable(stat.name.removeprefix("models/").removesuffix(".json"))
+            for stat in stats
+        )
+
+    def _change(self, name: ModelName, edit: Callable[[Model], Model]) -> tuple[str, ...]:
+        """Edit a model's document and its projections; nothing happens where there is none."""
+        held = control.change(
+            self.control,
+            documents.model_name(name),
+            Model,
+            lambda known: None if known is None else edit(known),
+        )
+        if held.document is None:
+            return ()
+        return projecting.project_model(self.control, held.document, held.generation)

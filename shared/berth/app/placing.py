@@ -1,0 +1,84 @@
+"""Placing: an admitted version enters its model's document, and the document its shard."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from berth.app import control, projecting, rooms
+from berth.domain import documents, placement
+from berth.domain.documents import AdmittedVersion, Customer, Model
+from berth.domain.errors import QuotaExceeded, Unavailable
+from berth.domain.names import ModelName, VersionName
+from berth.domain.quotas import Quota
+from berth.ports import ObjectStore, Outbox
+
+
+@dataclass(frozen=True, slots=True)
+class Placing:
+    """Writes model documents."""
+
+    control: ObjectStore
+    outbox: Outbox
+    draw: Callable[[int], int]
+
+    def check_quota(self, name: ModelName, quota: Quota) -> Model | None:
+        """Return the model's document, None for a new model; raise QuotaExceeded over the plan."""
+        model = control.read(self.control, documents.model_name(name), Model).document
+        if model is None:
+            prefix = f"models/{name.customer}."
+            others = len(self.control.list(prefix, limit=quota.models + 2))
+            own = others - bool(self.control.stat(f"{prefix}starter.json"))
+            if own >= quota.models:
+                raise QuotaExceeded(f"the plan allows {quota.models} models")
+        elif len(model.versions) >= quota.versions:
+            raise QuotaExceeded(f"the plan allows {quota.versions} versions of a model")
+        return model
+
+    def place(self, version: VersionName, admitted: AdmittedVersion, account: Customer) -> str:
+        """Add the version to its model, project it, ask for a pass; return the shard.
+
+        A version uploaded after its model was deleted brings the model back.
+        """
+        fresh = self._fresh(version, admitted, account)
+
+        def edit(model: Model | None) -> Model:
+            if model is None:
+                return fresh()
+            wants = model.wants.model_copy(
+                update={
+                    "deleted": False,
+                    "deleted_versions": tuple(
+                        n for n in model.wants.deleted_versions if n != version.number
+                    ),
+                }
+            )
+            versions = {**model.versions, version.number: admitted}
+            return model.model_copy(update={"versions": versions, "wants": wants})
+
+        held = control.change(self.control, documents.model_name(version.model), Model, edit)
+        if held.document is None:
+            raise Unavailable("the model's document vanished")
+        shards = projecting.project_model(self.control, held.document, held.generation)
+        self.outbox.request_shards(*shards)
+        return held.document.shard
+
+    def _fresh(
+        self, version: VersionName, admitted: AdmittedVersion, account: Customer
+    ) -> Callable[[], Model]:
+        """Return a maker of a new model's document: the shard is chosen only if it is needed."""
+
+        def make() -> Model:
+            shard = placement.place(
+                admitted.footprint,
+                rooms.active(self.control),
+                home=account.home_shard,
+                draw=self.draw,
+            )
+            return Model(
+                customer=version.model.customer,
+                model=version.model.model,
+                base_path=version.model.folder.rstrip("/"),
+                versions={version.number: admitted},
+                shard=shard or account.home_shard,
+            )
+
+        return make

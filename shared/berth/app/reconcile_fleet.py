@@ -1,0 +1,130 @@
+"""reconcile_fleet: the tick. Shards made, projections repaired, restarts in waves, the inbox swept."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from berth.app import control, leasing, projecting, rooms, sweeping
+from berth.domain import documents, fleet, restarts
+from berth.domain.documents import Projection, RestartPolicy, Shard
+from berth.domain.fleet import FirstShards, ModelRow
+from berth.domain.outcome import Outcome
+from berth.domain.requests import FleetTick
+from berth.domain.shard_status import Summary
+from berth.ports import Clock, ObjectStore, Outbox
+
+LEASE_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class FleetPlan:
+    """What a tick found to do; empty on an idle fleet."""
+
+    create: tuple[Shard, ...]
+    repair: tuple[tuple[str, str, Projection], ...]
+    restart: tuple[str, ...]
+    blocked: str = ""
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is to be written."""
+        return not (self.create or self.repair or self.restart)
+
+
+@dataclass(frozen=True, slots=True)
+class ReconcileFleet:
+    """Looks after the whole fleet."""
+
+    uploads: ObjectStore
+    control: ObjectStore
+    outbox: Outbox
+    clock: Clock
+    first: FirstShards
+
+    def handle(self, tick: FleetTick) -> Outcome:
+        """Observe by listings, repair what differs under the fleet's lease, ask every shard to pass."""
+        shards = rooms.shards(self.control)
+        plan = self.plan(shards)
+        if not plan.empty:
+            answer = leasing.ask(
+                self.control, self.clock, documents.FLEET_LEASE, holder=tick.message
+            )
+            if answer != "acquired":
+                return Outcome("deferred", reason="another tick is at work")
+            shards = self._act(tick, shards)
+        if tick.sweep:
+            self.outbox.request_admission(*sweeping.due(self.uploads, self.control))
+        self.outbox.request_shards(*sorted(shards))
+        actions = (
+            *(f"create {shard.shard}" for shard in plan.create),
+            *(f"restart {shard}" for shard in plan.restart),
+            *((f"repair {len(plan.repair)} projections",) if plan.repair else ()),
+        )
+        return Outcome(
+            "converged" if plan.empty else "changed", actions=actions, reason=plan.blocked
+        )
+
+    def plan(self, shards: Mapping[str, Shard]) -> FleetPlan:
+        """Return what the fleet needs now. Reads listings and one summary a shard; writes nothing."""
+        known = {name: rooms.summary(self.control, name) for name in shards}
+        summaries: dict[str, Summary] = {n: s for n, s in known.items() if s is not None}
+        policy = control.read(self.control, documents.POLICY, RestartPolicy).document
+        wave = restarts.wave(
+            shards, summaries, policy=policy or RestartPolicy(), now=self.clock.now()
+        )
+        return FleetPlan(
+            create=fleet.missing_shards(shards, self.first),
+            repair=fleet.stale_projections(self._models(), self._projected(shards)),
+            restart=wave.restart,
+            blocked=wave.blocked,
+        )
+
+    def _act(self, tick: FleetTick, shards: dict[str, Shard]) -> dict[str, Shard]:
+        held = leasing.take(
+            self.control,
+            self.clock,
+            documents.FLEET_LEASE,
+            holder=tick.message,
+            seconds=LEASE_SECONDS,
+        )
+        if held is None:
+            return shards
+        again = self.plan(rooms.shards(self.control))
+        for shard in again.create:
+            held.check()
+            name = documents.shard_name(shard.shard)
+            control.write(self.control, name, shard, if_generation=0)
+        for shard_name, servable, projection in again.repair:
+            held.check()
+            projecting.project(self.control, servable, shard_name, projection)
+        for shard_name in again.restart:
+            held.check()
+            self._restart(shard_name)
+        held.leave()
+        return rooms.shards(self.control)
+
+    def _restart(self, shard: str) -> None:
+        now = self.clock.now().isoformat(timespec="seconds")
+        control.change(
+            self.control,
+            documents.shard_name(shard),
+            Shard,
+            lambda known: None if known is None else known.model_copy(update={"restart_at": now}),
+        )
+
+    def _models(self) -> tuple[ModelRow, ...]:
+        rows = []
+        for stat in self.control.list("models/"):
+            servable = stat.name.removeprefix("models/").removesuffix(".json")
+            places = (stat.metadata["shard"], stat.metadata.get("target", ""))
+            projection = Projection.from_metadata(stat.metadata, document=stat.generation)
+            rows.append(ModelRow(servable, tuple(p for p in places if p), projection))
+        return tuple(rows)
+
+    def _projected(self, shards: Mapping[str, Shard]) -> dict[tuple[str, str], int]:
+        found = {}
+        for shard in shards:
+            prefix = documents.projections_prefix(shard)
+            for stat in self.control.list(prefix):
+                key = (shard, stat.name.removeprefix(prefix))
+                found[key] = int(stat.metadata.get("document", "0"))
+        return found

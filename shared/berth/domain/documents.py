@@ -1,0 +1,237 @@
+"""The documents of the control bucket: what each one means is DESIGN in docs/architecture.md.
+
+Object names are functions here, so that no other module spells them.
+"""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import Field
+
+from berth.domain.canonical import Document
+from berth.domain.lease import Lease
+from berth.domain.manifest import Manifest
+from berth.domain.names import ModelName, VersionName
+
+SHOWN_VERSIONS = 16
+
+
+class Customer(Document):
+    """An account. Each field that events change carries the newest revision applied (RFC 3339)."""
+
+    customer: str
+    plan: str
+    plan_revision: str
+    state: Literal["active", "closed"]
+    state_revision: str
+    home_shard: str
+
+
+class Footprint(Document):
+    """What one version needs, as the probe measured it."""
+
+    resident_bytes: int = Field(ge=0)
+    peak_bytes: int = Field(ge=0)
+    load_seconds: float = Field(ge=0)
+
+
+class AdmittedVersion(Document):
+    """A version that was judged, promoted and may be served."""
+
+    digest: str
+    footprint: Footprint
+    admitted_at: str
+
+
+class Wants(Document):
+    """What the owner of a model wants. `source_generation` is that of the serving.yaml it came from."""
+
+    keep: int = Field(default=1, ge=1, le=8)
+    pin: int | None = None
+    source_generation: int = 0
+    deleted: bool = False
+    deleted_revision: str = ""
+    deleted_versions: tuple[int, ...] = ()
+
+
+class Model(Document):
+    """The one truth about a model. `base_path` is its folder in the models bucket, without slash."""
+
+    customer: str
+    model: str
+    base_path: str
+    wants: Wants = Wants()
+    versions: dict[int, AdmittedVersion] = {}
+    shard: str
+    target: str | None = None
+
+    @property
+    def name(self) -> ModelName:
+        """The model's name."""
+        return ModelName(self.customer, self.model)
+
+    @property
+    def shards(self) -> tuple[str, ...]:
+        """Where it is projected: its shard and, while it moves, its target."""
+        return (self.shard,) if self.target is None else (self.shard, self.target)
+
+
+class Projection(Document):
+    """A model's document as one shard sees it; `document` is the generation it was made from."""
+
+    base_path: str
+    keep: int
+    pin: int | None
+    retired: bool
+    versions: dict[int, Footprint]
+    document: int = 0
+
+    def metadata(self) -> dict[str, str]:
+        """Return it as object metadata."""
+        body = self.model_copy(update={"document": 0})
+        return {"projection": body.encode().decode().rstrip(), "document": str(self.document)}
+
+    @classmethod
+    def from_metadata(
+        cls, metadata: Mapping[str, str], *, document: int | None = None
+    ) -> "Projection":
+        """Read it from object metadata; `document` replaces the generation noted there."""
+        made_from = int(metadata.get("document", "0")) if document is None else document
+        return cls.decode(metadata.get("projection", "")).model_copy(update={"document": made_from})
+
+
+def project(model: Model, *, generation: int = 0) -> Projection:
+    """Return what a shard needs of a model's document: its newest versions and its pin."""
+    gone = set(model.wants.deleted_versions)
+    numbers = sorted((n for n in model.versions if n not in gone), reverse=True)
+    shown = {n for n in numbers if n in numbers[:SHOWN_VERSIONS] or n == model.wants.pin}
+    return Projection(
+        base_path=model.base_path,
+        keep=model.wants.keep,
+        pin=model.wants.pin,
+        retired=model.wants.deleted or not numbers,
+        versions={n: model.versions[n].footprint for n in sorted(shown)},
+        document=generation,
+    )
+
+
+class Verdict(Document):
+    """What was decided about one version. PENDING and INCOMPLETE are not final."""
+
+    state: Literal["PENDING", "INCOMPLETE", "REJECTED", "ADMITTED"]
+    reason: str
+    at: str
+    missing: tuple[str, ...] = ()
+    refused: str = ""
+
+    @property
+    def final(self) -> bool:
+        """Whether only other bytes can change it."""
+        return self.state in ("REJECTED", "ADMITTED")
+
+
+class Admission(Document):
+    """The audit trail of one version, and the lease of whoever judges it.
+
+    `digest` covers all that could be promoted of the upload; `promoted` names what is, from the
+    moment `promoting` (its digest) is set: from then on the version is immutable.
+    """
+
+    manifest: Manifest = Manifest(files=())
+    digest: str = ""
+    attempts: int = 0
+    promoting: str = ""
+    promoted: tuple[str, ...] = ()
+    verdict: Verdict | None = None
+    footprint: Footprint | None = None
+    refused_digest: str = ""
+    lease: Lease = Lease()
+
+
+class Shard(Document):
+    """The desired shape of a shard. Sizes in bytes; `restart_at` in RFC 3339."""
+
+    shard: str
+    state: Literal["active", "draining", "removed"] = "active"
+    replicas_min: int = Field(default=2, ge=1)
+    replicas_max: int = Field(default=4, ge=1)
+    memory_bytes: int = Field(gt=0)
+    max_models: int = Field(default=200, ge=1)
+    restart_at: str = ""
+
+
+class RestartPolicy(Document):
+    """When servers are restarted. An operator may edit `fleet/policy.json`; hours are UTC."""
+
+    max_age_seconds: int = Field(default=86_400, ge=60)
+    restart_before: str = ""
+    window_start_hour: int = Field(default=0, ge=0, le=23)
+    window_hours: int = Field(default=24, ge=1, le=24)
+    wave: int = Field(default=1, ge=1)
+    patience_seconds: int = Field(default=900, ge=1)
+
+
+class Template(Document):
+    """A starter model put into the models bucket at deploy: its digest and what was measured."""
+
+    digest: str
+    footprint: Footprint
+
+
+FLEET_LEASE = "fleet/lease.json"
+POLICY = "fleet/policy.json"
+
+
+def customer_name(customer: str) -> str:
+    """Return the object name of an account."""
+    return f"customers/{customer}.json"
+
+
+def model_name(model: ModelName) -> str:
+    """Return the object name of a model's document."""
+    return f"models/{model.servable}.json"
+
+
+def admission_name(version: VersionName) -> str:
+    """Return the object name of a version's admission."""
+    return f"admissions/{version.model.servable}/{version.number}.json"
+
+
+def shard_name(shard: str) -> str:
+    """Return the object name of a shard's desired shape."""
+    return f"shards/{shard}/shard.json"
+
+
+def projections_prefix(shard: str) -> str:
+    """Return the folder of a shard's projections."""
+    return f"shards/{shard}/models/"
+
+
+def projection_name(shard: str, servable: str) -> str:
+    """Return the object name of a projection."""
+    return f"{projections_prefix(shard)}{servable}"
+
+
+def boot_name(shard: str) -> str:
+    """Return the object name of a shard's boot config."""
+    return f"shards/{shard}/boot/models.config"
+
+
+def live_name(shard: str) -> str:
+    """Return the object name of the config that a shard's replicas are being told."""
+    return f"shards/{shard}/live/models.config"
+
+
+def status_name(shard: str) -> str:
+    """Return the object name of a shard's observed status."""
+    return f"shards/{shard}/status.json"
+
+
+def lease_name(shard: str) -> str:
+    """Return the object name of a shard's lease."""
+    return f"shards/{shard}/lease.json"
+
+
+def template_name(template: str) -> str:
+    """Return the object name of a starter template's measurements."""
+    return f"templates/{template}.json"

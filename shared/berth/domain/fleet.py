@@ -1,0 +1,86 @@
+"""The fleet's tick as a pure difference: what is missing, stale or due, from listings alone."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from berth.domain.documents import Projection, Shard
+from berth.domain.names import ModelName, VersionName
+
+
+@dataclass(frozen=True, slots=True)
+class FirstShards:
+    """The shape of a new fleet: how many shards, and what each is given."""
+
+    count: int
+    replicas_min: int
+    replicas_max: int
+    memory_bytes: int
+    max_models: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRow:
+    """A model's document as its listing shows it."""
+
+    servable: str
+    shards: tuple[str, ...]
+    projection: Projection
+
+
+@dataclass(frozen=True, slots=True)
+class UploadRow:
+    """A version in the inbox: the newest generation of any of its files, and of saved_model.pb."""
+
+    version: VersionName
+    newest: int
+    complete: bool
+
+
+def missing_shards(known: Mapping[str, Shard], first: FirstShards) -> tuple[Shard, ...]:
+    """Return the first shards that do not exist yet; an existing one is never reshaped."""
+    names = [f"shard-{number}" for number in range(first.count)]
+    return tuple(
+        Shard(
+            shard=name,
+            replicas_min=first.replicas_min,
+            replicas_max=first.replicas_max,
+            memory_bytes=first.memory_bytes,
+            max_models=first.max_models,
+        )
+        for name in names
+        if name not in known
+    )
+
+
+def stale_projections(
+    models: Sequence[ModelRow], projected: Mapping[tuple[str, str], int]
+) -> tuple[tuple[str, str, Projection], ...]:
+    """Return (shard, servable, projection) where a shard's projection is missing or older.
+
+    `projected` maps (shard, servable) to the document's generation noted there.
+    """
+    return tuple(
+        (shard, row.servable, row.projection)
+        for row in models
+        for shard in row.shards
+        if projected.get((shard, row.servable), 0) < row.projection.document
+    )
+
+
+def unjudged(
+    uploads: Sequence[UploadRow], judged: Mapping[VersionName, int]
+) -> tuple[VersionName, ...]:
+    """Return versions whose newest file no final verdict covers.
+
+    `judged` maps a version to the newest generation its final verdict saw.
+    """
+    return tuple(
+        row.version for row in uploads if row.complete and judged.get(row.version, 0) < row.newest
+    )
+
+
+def unheard(
+    wishes: Mapping[ModelName, int], heard: Mapping[ModelName, int]
+) -> tuple[ModelName, ...]:
+    """Return models whose serving.yaml has a newer generation than the document took up."""
+    return tuple(name for name, seen in sorted(wishes.items()) if heard.get(name, seen) < seen)

@@ -1,0 +1,130 @@
+"""What a pass over one shard saw: everything, or the pass raised."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from berth.domain import canonical, serving_config
+from berth.domain.documents import Projection, Shard
+from berth.domain.shard_status import ShardStatus, Told
+
+AVAILABLE = "AVAILABLE"
+END = "END"
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """One replica as Kubernetes reports it. `restarts` counts the server container's restarts."""
+
+    name: str
+    uid: str
+    address: str
+    ready: bool
+    terminating: bool
+    restarts: int
+    started_at: datetime | None
+    reason: str = ""
+
+    @property
+    def key(self) -> str:
+        """Identity of one run of the server process: what it was told dies with it."""
+        return f"{self.uid}/{self.restarts}"
+
+    @property
+    def serving(self) -> bool:
+        """Whether traffic may reach it."""
+        return self.ready and not self.terminating and bool(self.address)
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """The live objects of one shard by kind (None where absent) and its pods, ordered by name."""
+
+    objects: Mapping[str, Mapping[str, Any] | None]
+    pods: tuple[Pod, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VersionStatus:
+    """One version on one server. `state` is TF Serving's word; `code` and `message` say why it ended."""
+
+    state: str
+    code: int = 0
+    message: str = ""
+
+
+ServerReport = Mapping[str, Mapping[int, VersionStatus]]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredConfig:
+    """A serving config as stored, with its concurrency token."""
+
+    text: str
+    generation: int
+    updated: datetime
+    entries: Mapping[str, serving_config.Entry]
+
+    @property
+    def digest(self) -> str:
+        """The digest of its text."""
+        return canonical.digest(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One look at a shard. `reports` maps a serving pod's key to what its server says.
+
+    A serving pod without a report did not answer: nothing is concluded from its silence.
+    """
+
+    now: datetime
+    shard: Shard
+    projections: Mapping[str, Projection]
+    boot: StoredConfig | None
+    live: StoredConfig | None
+    status: ShardStatus
+    status_generation: int
+    workload: Workload
+    reports: Mapping[str, ServerReport]
+    told: Mapping[str, Told] = field(default_factory=dict)
+
+    @property
+    def serving(self) -> tuple[Pod, ...]:
+        """The replicas that take traffic."""
+        return tuple(pod for pod in self.workload.pods if pod.serving)
+
+    @property
+    def quorum(self) -> bool:
+        """Whether enough replicas serve, and all of them answered: half of the minimum, never none."""
+        enough = max(1, math.ceil(self.shard.replicas_min / 2))
+        return len(self.serving) >= enough and all(p.key in self.reports for p in self.serving)
+
+    def informed(self, pod: Pod) -> bool:
+        """Whether a replica runs the live config: it was told so, or it booted with the same text."""
+        if self.live is None:
+            return False
+        told = self.told.get(pod.key)
+        if told is not None:
+            return told.digest == self.live.digest
+        return self.boot is not None and self.boot.text == self.live.text and self.booted_after(pod)
+
+    def booted_after(self, pod: Pod) -> bool:
+        """Whether a server started after the boot config was written (its clock counts whole seconds)."""
+        return bool(self.boot and pod.started_at and pod.started_at > self.boot.updated)
+
+    def stale_starts(self, patience: timedelta) -> tuple[Pod, ...]:
+        """Replicas that are starting from an older boot config and may still become ready with it."""
+        if self.boot is None:
+            return ()
+        return tuple(
+            pod
+            for pod in self.workload.pods
+            if not pod.serving
+            and not pod.terminating
+            and pod.started_at is not None
+            and not self.booted_after(pod)
+            and self.now - self.boot.updated < patience
+        )

@@ -1,0 +1,207 @@
+"""Desired minus observed, as data: the actions of one look at a shard, in the order they are taken.
+
+The plan is what is logged, tested, dry-run and counted. Nothing to do is the empty plan.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from berth.domain import canonical, capacity, rollout, serving_config, workload
+from berth.domain.model_events import ModelEvent
+from berth.domain.observation import Observation, Pod
+from berth.domain.shard_status import ModelRecord, ReplicaStatus, ShardStatus
+
+PUSH_PATIENCE = timedelta(seconds=120)
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyWorkload:
+    """Server-side apply of one manifest."""
+
+    kind: str
+    manifest: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ReplacePod:
+    """Delete one replica; its Deployment makes another that boots from the boot config."""
+
+    pod: Pod
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class WriteBoot:
+    """Replace the boot config. `if_generation` 0 means that there is none yet."""
+
+    text: str
+    if_generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class WriteLive:
+    """Replace the live config: stored before any replica is told."""
+
+    text: str
+    if_generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """Tell one replica the live config."""
+
+    pod: Pod
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Announce:
+    """Publish one outcome."""
+
+    event: ModelEvent
+
+
+@dataclass(frozen=True, slots=True)
+class WriteStatus:
+    """Replace the status document."""
+
+    status: ShardStatus
+    if_generation: int
+
+
+Action = ApplyWorkload | ReplacePod | WriteBoot | WriteLive | Push | Announce | WriteStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The actions of one look, and the servables whose rollout is still open after them."""
+
+    actions: tuple[Action, ...]
+    open: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What a deployment fixes: where servers see the models bucket, and the rendered manifests."""
+
+    mount: str
+    manifests: tuple[Mapping[str, Any], ...]
+
+
+def make(seen: Observation, frame: Frame) -> Plan:
+    """Return what to do next for one shard. Pure: the same observation gives the same plan."""
+    names = {*seen.projections, *seen.status.models}
+    names |= {*(seen.boot.entries if seen.boot else ()), *(seen.live.entries if seen.live else ())}
+    fits = capacity.fitting(seen)
+    steps = {
+        name: rollout.step(
+            name, seen, mount=frame.mount, fits=name not in seen.projections or name in fits
+        )
+        for name in sorted(names)
+    }
+    boot = serving_config.render({n: s.boot for n, s in steps.items() if s.boot is not None})
+    live = serving_config.render({n: s.live for n, s in steps.items() if s.live is not None})
+    status = _status(seen, {name: step.record for name, step in steps.items()})
+    announcements = _announcements(seen, status)
+    config = _config_actions(seen, boot, live)
+    actions: list[Action] = [*_workload_actions(seen, frame), *config[0], *announcements]
+    quiet = not actions and not config[1]
+    if status != seen.status and (announcements or quiet):
+        actions.append(WriteStatus(status, seen.status_generation))
+    actions += config[1]
+    return Plan(tuple(actions), open=_open(seen, steps))
+
+
+def _config_actions(
+    seen: Observation, boot: str, live: str
+) -> tuple[tuple[Action, ...], tuple[Action, ...]]:
+    """Return the boot config's write (before announcing) and the live config's way to the replicas."""
+    first: tuple[Action, ...] = ()
+    if seen.boot is None or seen.boot.text != boot:
+        first = (WriteBoot(boot, seen.boot.generation if seen.boot else 0),)
+    untold = tuple(pod for pod in seen.serving if not seen.informed(pod))
+    if seen.live is not None and untold:
+        return first, tuple(_tell(seen, pod, seen.live.text) for pod in untold)
+    if seen.live is None or seen.live.text != live:
+        write = WriteLive(live, seen.live.generation if seen.live else 0)
+        return first, (write, *(Push(pod, live) for pod in seen.serving))
+    return first, ()
+
+
+def _tell(seen: Observation, pod: Pod, text: str) -> Action:
+    """Send the same bytes again, until patience ends: then the replica is replaced, not the shard."""
+    started = pod.started_at or seen.now
+    told_since = max(started, seen.live.updated) if seen.live else started
+    longest = max(
+        (f.load_seconds for p in seen.projections.values() for f in p.versions.values()), default=0
+    )
+    if seen.now - told_since > PUSH_PATIENCE + timedelta(seconds=10 * longest):
+        return ReplacePod(pod, reason="its server did not take the live config in time")
+    return Push(pod, text)
+
+
+def _workload_actions(seen: Observation, frame: Frame) -> tuple[Action, ...]:
+    if seen.boot is None:
+        return ()  # a server must find a boot config before it is started
+    return tuple(
+        ApplyWorkload(manifest["kind"], workload.with_token(manifest, seen.workload.objects))
+        for manifest in frame.manifests
+        if workload.drifted(manifest, seen.workload.objects.get(manifest["kind"]))
+    )
+
+
+def _status(seen: Observation, records: Mapping[str, ModelRecord]) -> ShardStatus:
+    replicas = tuple(
+        ReplicaStatus(
+            name=pod.name,
+            key=pod.key,
+            address=pod.address,
+            ready=pod.serving,
+            started_at=pod.started_at.isoformat() if pod.started_at else "",
+            reason=pod.reason,
+        )
+        for pod in seen.workload.pods
+        if not pod.terminating
+    )
+    present = {replica.key for replica in replicas}
+    return ShardStatus(
+        replicas=replicas,
+        told={key: told for key, told in sorted(seen.told.items()) if key in present},
+        models=dict(sorted(records.items())),
+        capacity=capacity.used(seen),
+        restart_at=seen.shard.restart_at,
+    )
+
+
+def _announcements(seen: Observation, status: ShardStatus) -> tuple[Announce, ...]:
+    events: list[ModelEvent] = []
+    for name, record in status.models.items():
+        before = seen.status.models.get(name)
+        old = set(before.announced) if before else set()
+        new = set(record.announced)
+        for kind, numbers in (("serving", new - old), ("retired", old - new)):
+            events += [_event(kind, name, number, record, seen) for number in sorted(numbers)]
+        known = before.quarantined if before else {}
+        events += [
+            _event("quarantined", name, number, record, seen)
+            for number, held in record.quarantined.items()
+            if held.active and known.get(number) != held
+        ]
+    return tuple(Announce(event) for event in events)
+
+
+def _event(kind: str, name: str, number: int, record: ModelRecord, seen: Observation) -> ModelEvent:
+    held = record.quarantined.get(number)
+    reason = held.reason if kind == "quarantined" and held else ""
+    attempt = str(held.attempts) if held else ""
+    revision = canonical.digest(f"{record.document}/{attempt}")[:16]
+    return ModelEvent(kind, name, number, reason=reason, shard=seen.shard.shard, revision=revision)
+
+
+def _open(seen: Observation, steps: Mapping[str, rollout.Step]) -> tuple[str, ...]:
+    """Servables that a watching pass should wait for: something is on its way on the replicas."""
+    if not seen.serving:
+        return ()
+    return tuple(name for name, step in steps.items() if step.record.state == "LOADING")

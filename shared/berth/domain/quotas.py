@@ -1,0 +1,49 @@
+"""What each plan allows: a table, in bytes and counts."""
+
+from dataclasses import dataclass
+
+from berth.domain.errors import InvalidEvent
+
+MIB = 1024**2
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """Bounds of one customer. `memory_mib` and `load_seconds` bound a version's load in the probe."""
+
+    models: int
+    versions: int
+    files: int
+    version_bytes: int
+    memory_mib: int
+    load_seconds: int
+
+
+PLANS = {
+    "free": Quota(
+        models=2, versions=10, files=200, version_bytes=256 * MIB, memory_mib=1024, load_seconds=30
+    ),
+    "standard": Quota(
+        models=20,
+        versions=100,
+        files=500,
+        version_bytes=1024 * MIB,
+        memory_mib=2048,
+        load_seconds=60,
+    ),
+    "enterprise": Quota(
+        models=500,
+        versions=1000,
+        files=2000,
+        version_bytes=4096 * MIB,
+        memory_mib=3072,
+        load_seconds=120,
+    ),
+}
+
+
+def quota(plan: str) -> Quota:
+    """Return a plan's bounds or raise InvalidEvent naming the plans there are."""
+    if plan not in PLANS:
+        raise InvalidEvent(f"unknown plan {plan[:60]!a}: one of {', '.join(sorted(PLANS))}")
+    return PLANS[plan]

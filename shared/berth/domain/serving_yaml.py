@@ -1,0 +1,68 @@
+"""serving.yaml: what a customer may say about a model, parsed from untrusted bytes.
+
+At most 16 KiB of YAML without anchors, with the keys `keep` and `pin` and nothing else.
+"""
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError
+
+from berth.domain import canonical
+from berth.domain.documents import Model, Wants
+from berth.domain.errors import InvalidModel
+
+MAX_BYTES = 16 * 1024
+MAX_DEPTH = 8
+
+
+class ServingYaml(BaseModel):
+    """The file's content. `keep`: newest versions kept loaded; `pin`: the newest version to serve."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    keep: StrictInt = Field(default=1, ge=1, le=8)
+    pin: StrictInt | None = Field(default=None, ge=1)
+
+
+def parse(data: bytes) -> ServingYaml:
+    """Return the file's content or raise InvalidModel with a reason the customer can read."""
+    if len(data) > MAX_BYTES:
+        raise InvalidModel(f"serving.yaml has {len(data)} bytes, at most {MAX_BYTES} are allowed")
+    try:
+        _bounded(data)
+        content = yaml.safe_load(data)
+    except (yaml.YAMLError, RecursionError, ValueError, OverflowError) as error:
+        raise InvalidModel(f"serving.yaml is not YAML: {_first_line(error)}") from error
+    if content is None:
+        return ServingYaml()
+    try:
+        return ServingYaml.model_validate(content)
+    except ValidationError as error:
+        raise InvalidModel(f"serving.yaml: {canonical.problems(error)}") from error
+
+
+def applied(model: Model, wishes: ServingYaml, *, generation: int) -> Wants:
+    """Return the model's wants with the wishes in them; raise InvalidModel for a missing pin."""
+    gone = model.wants.deleted_versions
+    if wishes.pin is not None and (wishes.pin not in model.versions or wishes.pin in gone):
+        there = ", ".join(str(n) for n in sorted(model.versions)[-8:] if n not in gone) or "none"
+        raise InvalidModel(
+            f"serving.yaml pins version {wishes.pin}, which is not admitted (admitted: {there})"
+        )
+    return model.wants.model_copy(
+        update={"keep": wishes.keep, "pin": wishes.pin, "source_generation": generation}
+    )
+
+
+def _bounded(data: bytes) -> None:
+    depth = 0
+    for event in yaml.parse(data, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise InvalidModel("serving.yaml: anchors and aliases are not allowed")
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise InvalidModel("serving.yaml: nested too deeply")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).replace("\n", " ")[:200]

@@ -1,0 +1,105 @@
+"""What was observed of a shard, as its status document keeps it.
+
+Nothing here changes while nothing happens: an idle pass writes no status.
+"""
+
+from typing import Literal
+
+from berth.domain.canonical import Document
+
+State = Literal["PENDING", "LOADING", "SERVING", "QUARANTINED", "RETIRED"]
+
+
+class ReplicaStatus(Document):
+    """One replica as Kubernetes reports it."""
+
+    name: str
+    key: str
+    address: str
+    ready: bool
+    started_at: str
+    reason: str
+
+
+class Told(Document):
+    """The config a run of a server was told: its digest, when, and what the server answered."""
+
+    digest: str
+    at: str
+    answer: str = ""
+
+
+class Quarantine(Document):
+    """A version that ended in error. `attempts` counts its loads; transient ones are tried again."""
+
+    reason: str
+    transient: bool
+    attempts: int
+    active: bool = True
+
+
+class VersionRecord(Document):
+    """One version as observed: its state, why, and on how many replicas it is AVAILABLE."""
+
+    state: State
+    reason: str = ""
+    replicas: int = 0
+
+
+class ModelRecord(Document):
+    """One servable: what is announced, what is observed, what is quarantined, and since when."""
+
+    state: State
+    reason: str = ""
+    since: str = ""
+    document: int = 0
+    announced: tuple[int, ...] = ()
+    versions: dict[int, VersionRecord] = {}
+    quarantined: dict[int, Quarantine] = {}
+
+
+class Capacity(Document):
+    """Bytes and counts of a shard against its bounds."""
+
+    models: int = 0
+    max_models: int = 0
+    bytes: int = 0
+    bound_bytes: int = 0
+
+
+class ShardStatus(Document):
+    """The whole status document."""
+
+    replicas: tuple[ReplicaStatus, ...] = ()
+    told: dict[str, Told] = {}
+    models: dict[str, ModelRecord] = {}
+    capacity: Capacity = Capacity()
+    restart_at: str = ""
+
+    def summary(self, shard: str) -> "Summary":
+        """Return what a listing of the fleet needs to know."""
+        serving = [replica for replica in self.replicas if replica.ready]
+        return Summary(
+            shard=shard,
+            capacity=self.capacity,
+            replicas=len(self.replicas),
+            ready=len(serving),
+            oldest_start=min((r.started_at for r in self.replicas if r.started_at), default=""),
+            rollouts=sum(record.state == "LOADING" for record in self.models.values()),
+            unplaced=tuple(n for n, r in self.models.items() if r.reason.startswith(FULL))[:20],
+        )
+
+
+FULL = "shard full"
+
+
+class Summary(Document):
+    """A shard's status in a few hundred bytes: the metadata of its status document."""
+
+    shard: str
+    capacity: Capacity
+    replicas: int
+    ready: int
+    oldest_start: str
+    rollouts: int
+    unplaced: tuple[str, ...] = ()

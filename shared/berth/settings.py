@@ -1,0 +1,83 @@
+"""Settings: read once from the environment into a frozen value; every missing one in one error."""
+
+import functools
+from typing import TypeVar
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from berth.domain.errors import BerthError
+
+
+class MissingSettings(BerthError):
+    """The environment lacks settings, or some do not parse; the message names all of them."""
+
+
+class Settings(BaseSettings):
+    """Where the world is. Topics are full resource names (projects/P/topics/T)."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    project: str = Field(alias="GOOGLE_CLOUD_PROJECT")
+    uploads_bucket: str = Field(alias="BERTH_UPLOADS_BUCKET")
+    models_bucket: str = Field(alias="BERTH_MODELS_BUCKET")
+    control_bucket: str = Field(alias="BERTH_CONTROL_BUCKET")
+    events_topic: str = Field(alias="BERTH_EVENTS_TOPIC")
+    admission_topic: str = Field(alias="BERTH_ADMISSION_TOPIC")
+    shard_topic: str = Field(alias="BERTH_SHARD_TOPIC")
+    storage_emulator: str = Field(default="", alias="STORAGE_EMULATOR_HOST")
+    """Set by the local stack: no credentials are used, and no grants are made."""
+
+
+class AdmissionSettings(Settings):
+    """What admit_model needs besides."""
+
+    probe_url: str = Field(alias="BERTH_PROBE_URL")
+    probe_seconds: float = Field(default=280, alias="BERTH_PROBE_SECONDS")
+    """Longest wait for a judgement."""
+
+
+class ProbeSettings(BaseSettings):
+    """What probe_model needs: no names of ours at all."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    storage_emulator: str = Field(default="", alias="STORAGE_EMULATOR_HOST")
+
+
+class ShardSettings(Settings):
+    """What reconcile_shard needs besides."""
+
+    namespace: str = Field(alias="BERTH_NAMESPACE")
+    manifests: str = Field(alias="BERTH_SHARD_MANIFESTS")
+    """Folder of the shard's plain manifests."""
+    models_mount: str = Field(alias="BERTH_MODELS_MOUNT")
+    """Where the serving pods see the models bucket."""
+    kubeconfig: str = Field(alias="KUBECONFIG")
+
+
+class FleetSettings(Settings):
+    """What reconcile_fleet needs besides: the shape of a new fleet."""
+
+    first_shards: int = Field(default=2, ge=1, alias="BERTH_FIRST_SHARDS")
+    replicas_min: int = Field(default=2, ge=1, alias="BERTH_REPLICAS_MIN")
+    replicas_max: int = Field(default=4, ge=1, alias="BERTH_REPLICAS_MAX")
+    shard_memory_mib: int = Field(default=2048, ge=512, alias="BERTH_SHARD_MEMORY_MIB")
+    """Memory of one replica."""
+    shard_max_models: int = Field(default=200, ge=1, alias="BERTH_SHARD_MAX_MODELS")
+
+
+S = TypeVar("S", bound=BaseSettings)
+
+
+@functools.cache
+def load(kind: type[S]) -> S:
+    """Read one kind of settings; raise MissingSettings naming everything that is wrong."""
+    try:
+        return kind()
+    except ValidationError as error:
+        names = ", ".join(
+            f"{item['loc'][0]} ({item['msg']})"
+            for item in error.errors(include_input=False, include_url=False)
+        )
+        raise MissingSettings(f"settings of this function are missing or wrong: {names}") from error
