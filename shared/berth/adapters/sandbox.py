@@ -7,6 +7,7 @@ memory and time. Where that cannot be had, nothing is loaded.
 import importlib.util
 import json
 import os
+import re
 import selectors
 import signal
 import subprocess
@@ -30,6 +31,8 @@ _POLL_SECONDS = 0.02
 _START_SECONDS = 30.0
 _RESOURCE_EXHAUSTED, _FAILED_PRECONDITION = 8, 9
 _UNSUITED = {0, 3, 11}
+# TensorFlow's allocator warns and then waits ten seconds for memory that never comes.
+_ALLOCATION = re.compile(rb"Allocation of (\d{1,20}) exceeds")
 _OUT_OF_MEMORY = (b"bad_alloc", b"length_error", b"out of memory", b"OOM when allocating")
 
 
@@ -173,8 +176,14 @@ def _bound(run: _Run, pid: int, seconds: float, limits: Limits) -> None:
         return
     if seconds > limits.seconds:
         run.stopped = "time"
-    elif _anonymous(pid) - ready["anonymous"] > limits.memory_mib << 20:
+    elif _wanted(run, pid) - ready["anonymous"] > limits.memory_mib << 20:
         run.stopped = "memory"
+
+
+def _wanted(run: _Run, pid: int) -> int:
+    """What the child has, and what it has just tried to get beyond that."""
+    asked = max((int(size) for size in _ALLOCATION.findall(run.stderr)), default=0)
+    return _anonymous(pid) + asked
 
 
 def _anonymous(pid: int) -> int:

@@ -1,4 +1,4 @@
-"""A seccomp filter for the process that runs untrusted models: no sockets, no processes, no writing.
+"""A seccomp filter for the child that runs untrusted models: no sockets, processes or writing.
 
 Standard library only: the child imports it without site-packages. Linux on x86_64 and aarch64.
 """

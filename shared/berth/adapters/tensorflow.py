@@ -37,7 +37,7 @@ class _Output(ctypes.Structure):
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One input to feed with zeros: `name:index`, TensorFlow's dtype number, -1 for unknown sizes."""
+    """An input to feed with zeros: `name:index`, TensorFlow's dtype number, -1: unknown size."""
 
     name: str
     dtype: int

@@ -17,7 +17,7 @@ _SLACK = 256 << 20
 
 
 def main() -> None:
-    """Follow one order; every outcome that TensorFlow reports is a line, anything else an exit code."""
+    """Follow one order; what TensorFlow reports is a line, anything else an exit code."""
     sys.path.insert(0, sys.argv[1])
     from berth.adapters import seccomp, tensorflow
 
@@ -67,7 +67,7 @@ def judge(order: dict[str, Any], library: Any, before: dict[str, int]) -> None: 
 
 
 def limits(order: dict[str, Any]) -> None:
-    """Bound what the kernel can bound. NPROC is left out: it counts per user, the filter is stricter."""
+    """Bound what the kernel can. NPROC is left out: it counts per user; the filter is stricter."""
     data = memory()["VmData"] + (order["memory_mib"] << 20) + _SLACK
     cpu = int(order["seconds"] * (os.cpu_count() or 1)) + 5
     for kind, bound in (
@@ -81,7 +81,7 @@ def limits(order: dict[str, Any]) -> None:
 
 
 def memory(*, reset: bool = False) -> dict[str, int]:
-    """Return this process's memory in bytes by the kernel's names; `reset` restarts the high-water mark."""
+    """Return this process's memory in bytes by the kernel's names; `reset` restarts VmHWM."""
     if reset:
         trim()
         with open("/proc/self/clear_refs", "w") as file:

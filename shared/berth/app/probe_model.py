@@ -61,6 +61,7 @@ class ProbeModel:
         data = self._read(request, there[SAVED_MODEL], folder, limits.max_graph_bytes)
         meta = savedmodel.parse(data, max_bytes=limits.max_graph_bytes)
         signatures = savedmodel.signatures(meta)
+        savedmodel.check_constants(meta, max_bytes=limits.memory_mib << 20)
         _refuse(op_policy.judge(meta))
         bundle = None
         if INDEX in there:

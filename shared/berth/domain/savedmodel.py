@@ -1,5 +1,7 @@
 """saved_model.pb as untrusted bytes: what it declares, what files it needs, what it offers."""
 
+import itertools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -67,6 +69,16 @@ def signatures(meta: tf.MetaGraphDef) -> dict[str, SignatureSummary]:
     if len(names) > _MAX_SIGNATURES:
         raise InvalidModel(f"the model has {len(names)} signatures, at most {_MAX_SIGNATURES}")
     return {name: _summary(name, meta.signature_def[name]) for name in names}
+
+
+def check_constants(meta: tf.MetaGraphDef, *, max_bytes: int) -> None:
+    """Raise InvalidModel when a constant, which may be written in few bytes, would fill more memory."""
+    functions = (function.node_def for function in meta.graph_def.library.function)
+    for node in itertools.chain(meta.graph_def.node, *functions):
+        if node.op == "Const" and "value" in node.attr:
+            sizes = [dim.size for dim in node.attr["value"].tensor.tensor_shape.dim]
+            if math.prod(sizes[:_MAX_RANK]) > max_bytes:
+                raise InvalidModel(f"the constant {node.name[:120]!r} has the shape {sizes[:8]}")
 
 
 def missing(files: Needs, bundle: Bundle | None, there: Manifest) -> tuple[str, ...]:
