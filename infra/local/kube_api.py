@@ -1,4 +1,4 @@
-"""A thin client of the Kubernetes API for the local stack: JSON in and out, errors with a status."""
+"""A thin client of the Kubernetes API for the local stack: JSON both ways, errors with a status."""
 
 import base64
 import json

@@ -52,7 +52,7 @@ def _compile(go: str, target: Path) -> None:
     done = subprocess.run(
         [go, "build", "-trimpath", "-ldflags", flags, "-o", str(target), "."],
         cwd=SOURCES,
-        env={**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly"},
+        env={**os.environ, "GOFLAGS": "-mod=readonly"},
         capture_output=True,
         text=True,
         check=False,

@@ -48,7 +48,11 @@ def parts(
     kube_files.write(binary, folder, f"https://127.0.0.1:{ports.apiserver}", node)
     return (
         Part("etcd", _etcd(binary, folder, ports), _etcd_ready(folder, ports.etcd)),
-        Part("apiserver", _apiserver(binary, folder, ports), _ready(folder, ports.apiserver)),
+        Part(
+            "apiserver",
+            _apiserver(binary, folder, ports),
+            _ready(folder, ports.apiserver, "readyz"),
+        ),
         Part(
             "controller-manager",
             _controller_manager(binary, folder, ports, hpa_seconds),
@@ -179,9 +183,8 @@ def _serving(folder: Path, port: int) -> tuple[str, ...]:
     )
 
 
-def _ready(folder: Path, port: int) -> Callable[[], bool]:
-    # readyz of the API server waits for RBAC's own roles; the other two know no readyz of weight
-    return lambda: _answers(f"https://127.0.0.1:{port}/readyz", folder, client=False)
+def _ready(folder: Path, port: int, path: str = "healthz") -> Callable[[], bool]:
+    return lambda: _answers(f"https://127.0.0.1:{port}/{path}", folder, client=False)
 
 
 def _etcd_ready(folder: Path, port: int) -> Callable[[], bool]:

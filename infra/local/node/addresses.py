@@ -17,7 +17,7 @@ class Addresses:
         self._lock = threading.Lock()
 
     def take(self, wanted: str = "") -> str:
-        """Return `wanted` if it is free, else the next free address. Raises RuntimeError if none."""
+        """Return `wanted` if it is free, else the next address. Raises RuntimeError if none is."""
         with self._lock:
             ours = wanted and ipaddress.IPv4Address(wanted) in self._network
             if ours and wanted not in self._used:

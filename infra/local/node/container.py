@@ -22,14 +22,14 @@ RETRY_SECONDS = 1.0  # between looks at an image, bucket or ConfigMap that is no
 AFTER_HOOK_SECONDS = 2.0  # left to a process whose preStop hook took all of the grace period
 
 
-class Container(threading.Thread):
-    """Runs as a thread; `seen` is what the pod reports of it, `changed` is called when it is new."""
+class Container:
+    """Runs as a thread; `seen` is what the pod reports of it, `changed` is called on news."""
 
     def __init__(
         self, kit: Kit, pod: Json, container: Json, address: str, changed: Callable[[], None]
     ) -> None:
         """Take up the container where its pod's status left it."""
-        super().__init__(daemon=True)
+        self._thread = threading.Thread(target=self._run, daemon=True)
         self._kit, self._pod, self._spec, self._address = kit, pod, container, address
         self._folder = kit.state / pod["metadata"]["name"]
         self._changed = changed
@@ -43,8 +43,15 @@ class Container(threading.Thread):
         self._deadline = float("inf")
         self.seen = _before(pod, container)
 
-    def run(self) -> None:
-        """Run until the pod ends or the restart policy says it is over."""
+    def start(self) -> None:
+        """Run from now on, until the pod ends or the restart policy says it is over."""
+        self._thread.start()
+
+    def join(self) -> None:
+        """Wait until it is over."""
+        self._thread.join()
+
+    def _run(self) -> None:
         policy = self._pod["spec"].get("restartPolicy", "Always")
         try:
             while launch := self._prepared():
@@ -61,7 +68,7 @@ class Container(threading.Thread):
     def end(self, grace: float) -> None:
         """End for good: preStop, SIGTERM, and SIGKILL when `grace` seconds are over."""
         self._stopping.set()
-        self._stop(grace)
+        self._halt(grace)
 
     def kill(self) -> None:
         """End for good and at once."""
@@ -215,9 +222,9 @@ class Container(threading.Thread):
 
     def _fail(self) -> None:
         """End this run because a probe says so; the restart policy decides what follows."""
-        self._stop(float(self._pod["spec"].get("terminationGracePeriodSeconds", 30)))
+        self._halt(float(self._pod["spec"].get("terminationGracePeriodSeconds", 30)))
 
-    def _stop(self, grace: float) -> None:
+    def _halt(self, grace: float) -> None:
         self.hasten(grace)
         process = self._process
         if process is None:
