@@ -10,6 +10,8 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "functions" / "functions.yaml"
+# What the parts of the stack import from; deployed functions import from their bundle alone.
+PYTHONPATH = f"{ROOT / 'shared'}:{ROOT}"
 
 
 class TableError(ValueError):
@@ -75,9 +77,9 @@ class Function(_Strict):
         return isinstance(self.trigger, HttpTrigger)
 
     @property
-    def ack_deadline(self) -> float:
-        """Seconds a delivery may take: a call, and as long to wait for its turn; 600 at most."""
-        return min(600.0, max(10.0, 2 * self.timeout))
+    def subscription(self) -> str:
+        """The short name of its subscription."""
+        return self.name.replace("_", "-")
 
 
 def read(table: Path = TABLE) -> dict[str, Function]:

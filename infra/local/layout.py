@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from infra import bundle, functions, templates
+from berth.adapters import gcs
+from infra import bundle, functions, schedules, templates
 from infra.functions import Function
-from infra.local import eventarc, http, kubernetes, ports, pubsub, storage
+from infra.local import http, kubernetes, ports, pubsub, route, storage
 from infra.local.part import Part, Step
 from infra.local.setup import Tools
 from infra.local.state import Folder
@@ -126,7 +127,8 @@ def _environment(here: Site) -> dict[str, str]:
 
 
 def _topics(here: Site) -> None:
-    pubsub.create(here.topics, here.table.values(), here.relay_url)
+    scheduled = [one.topic for one in schedules.read()]
+    pubsub.create(here.topics, here.table.values(), scheduled)
 
 
 def _buckets(here: Site, environment: dict[str, str]) -> None:
@@ -143,8 +145,12 @@ def _roles() -> tuple[str, ...]:
 
 
 def _templates(here: Site, environment: dict[str, str]) -> None:
-    bucket = storage.client(here.storage_url, PROJECT).bucket(environment["BERTH_MODELS_BUCKET"])
-    templates.install_templates(bucket, here.tools.starter)
+    client = storage.client(here.storage_url, PROJECT)
+    templates.install_templates(
+        client.bucket(environment["BERTH_MODELS_BUCKET"]), here.tools.starter
+    )
+    control = gcs.GcsObjectStore(client, environment["BERTH_CONTROL_BUCKET"])
+    templates.record_template(control, here.tools.starter)
 
 
 def _cluster(here: Site) -> Iterator[Part | Step]:
@@ -218,16 +224,17 @@ def _instance(
 
 def _relay(here: Site) -> Part:
     routes = [
-        eventarc.route(function, here.instances[name], PROJECT)
+        route.route(function, here.instances[name], PROJECT)
         for name, function in here.table.items()
     ]
     config = here.folder.path / "relay.json"
-    config.write_text(eventarc.configuration(here.relay_port, routes))
+    route.Configuration(here.relay_port, here.topics.host, routes).write(config)
     return Part(
         name="relay",
         argv=(sys.executable, "-m", "infra.local.eventarc", str(config)),
         ready=lambda: http.answers(f"{here.relay_url}/healthz"),
-        environment={"PYTHONPATH": str(functions.ROOT), "PYTHONUNBUFFERED": "1"},
+        environment={"PYTHONPATH": functions.PYTHONPATH, "PYTHONUNBUFFERED": "1"},
+        after=("topics",),
         restart=True,
     )
 
@@ -238,7 +245,7 @@ def _ticker(here: Site) -> Part:
         argv=(sys.executable, "-m", "infra.local.ticker", PROJECT),
         ready=lambda: True,
         environment={
-            "PYTHONPATH": str(functions.ROOT),
+            "PYTHONPATH": functions.PYTHONPATH,
             "PUBSUB_EMULATOR_HOST": here.topics.host,
         },
         after=("topics",),

@@ -125,7 +125,7 @@ def _spawn(folder: Folder, encoded: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             (sys.executable, "-m", "infra.local.supervise", str(folder.path), encoded),
             cwd=functions.ROOT,
-            env={**os.environ, "PYTHONPATH": str(functions.ROOT)},
+            env={**os.environ, "PYTHONPATH": functions.PYTHONPATH},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
