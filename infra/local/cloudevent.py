@@ -1,4 +1,4 @@
-"""Turns a Pub/Sub push envelope into the binary CloudEvent that Eventarc would send. Pure."""
+"""Turns a Pub/Sub message into the binary CloudEvent that Eventarc would send. Pure."""
 
 import base64
 import binascii
@@ -15,7 +15,7 @@ _PLAIN = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"%
 
 
 class EnvelopeError(ValueError):
-    """The body is not a push envelope, or its message is no notification of a bucket."""
+    """The message has no id, or is no notification of a bucket."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,20 +27,22 @@ class Delivery:
     body: bytes
 
 
-def from_topic(body: bytes, topic: str) -> Delivery:
-    """The event of a message on `topic` (a full resource name). Raises EnvelopeError."""
-    envelope, message = _open(body)
+def from_topic(message: Mapping[str, Any], topic: str, subscription: str) -> Delivery:
+    """The event of a message on `topic` (full resource names). Raises EnvelopeError."""
+    identity, published = _identity(message), str(message.get("publishTime", ""))
+    # Pub/Sub's push writes both spellings.
+    both = {**message, "message_id": identity, "publish_time": published}
     headers = {
         "ce-type": MESSAGE,
         "ce-source": f"//pubsub.googleapis.com/{topic}",
-        "ce-time": str(message.get("publishTime", "")),
+        "ce-time": published,
     }
-    return _delivery(message, headers, json.dumps(envelope).encode())
+    body = json.dumps({"subscription": subscription, "message": both}).encode()
+    return _delivery(identity, headers, body)
 
 
-def from_bucket(body: bytes) -> Delivery:
+def from_bucket(message: Mapping[str, Any]) -> Delivery:
     """The event of a bucket's notification. Raises EnvelopeError."""
-    _, message = _open(body)
     attributes = message.get("attributes") or {}
     try:
         bucket, name = attributes["bucketId"], attributes["objectId"]
@@ -54,21 +56,17 @@ def from_bucket(body: bytes) -> Delivery:
         "ce-bucket": bucket,
         "ce-time": attributes.get("eventTime") or str(message.get("publishTime", "")),
     }
-    return _delivery(message, headers, data)
+    return _delivery(_identity(message), headers, data)
 
 
-def _open(body: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
+def _identity(message: Mapping[str, Any]) -> str:
     try:
-        envelope = json.loads(body)
-        message = envelope["message"]
-        message["messageId"]
-    except (ValueError, TypeError, KeyError) as error:
-        raise EnvelopeError(f"not a push envelope: {error}") from error
-    return envelope, message
+        return str(message["messageId"])
+    except KeyError as error:
+        raise EnvelopeError("a message without messageId") from error
 
 
-def _delivery(message: Mapping[str, Any], headers: dict[str, str], body: bytes) -> Delivery:
-    identity = str(message["messageId"])
+def _delivery(identity: str, headers: dict[str, str], body: bytes) -> Delivery:
     headers |= {"ce-specversion": "1.0", "ce-id": identity}
     encoded = {name: quote(value, safe=_PLAIN) for name, value in headers.items() if value}
     return Delivery(identity, {**encoded, "content-type": "application/json"}, body)

@@ -1,9 +1,11 @@
-"""How many calls a function gets at a time, who waits, and how long a refusal is held back."""
+"""How many calls a function gets at a time, and how long a refused message stays away."""
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import math
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+_LONGEST = 600
 
 
 class Crowded(Exception):
@@ -19,49 +21,49 @@ class Gate:
         self._room = asyncio.Semaphore(len(addresses) * concurrency)
         self._next = 0
 
+    async def reserve(self) -> int:
+        """Wait until there is room, then take all of it; the number of calls that may be made."""
+        await self._room.acquire()
+        taken = 1
+        while not self._room.locked():
+            await self._room.acquire()
+            taken += 1
+        return taken
+
+    def release(self, taken: int) -> None:
+        """Give room back."""
+        for _ in range(taken):
+            self._room.release()
+
     @asynccontextmanager
     async def enter(self, patience: float) -> AsyncIterator[str]:
-        """The address of the instance to call. Raises Crowded after `patience` seconds."""
+        """Room for one call, and the instance for it. Raises Crowded after `patience` seconds."""
         try:
             async with asyncio.timeout(patience):
                 await self._room.acquire()
         except TimeoutError as error:
             raise Crowded from error
-        address = self._least_busy()
+        try:
+            with self.instance() as address:
+                yield address
+        finally:
+            self._room.release()
+
+    @contextmanager
+    def instance(self) -> Iterator[str]:
+        """The least busy instance, in turns: none gets more calls than its concurrency."""
+        addresses = list(self._busy)
+        self._next += 1
+        turn = [addresses[(self._next + i) % len(addresses)] for i in range(len(addresses))]
+        address = min(turn, key=self._busy.__getitem__)
         self._busy[address] += 1
         try:
             yield address
         finally:
             self._busy[address] -= 1
-            self._room.release()
-
-    def _least_busy(self) -> str:
-        """Round robin among the instances with the fewest calls: never above their concurrency."""
-        addresses = list(self._busy)
-        self._next += 1
-        order = [addresses[(self._next + i) % len(addresses)] for i in range(len(addresses))]
-        return min(order, key=self._busy.__getitem__)
 
 
-class Backoff:
-    """Seconds to hold back the refusal of a message: minimum * 2^n up to maximum, bounded memory.
-
-    The Pub/Sub emulator redelivers after about a second whatever the subscription's policy says.
-    """
-
-    def __init__(self, minimum: float, maximum: float, *, remembered: int = 10_000) -> None:
-        """Only the newest `remembered` messages are known; a forgotten one starts anew."""
-        self._minimum, self._maximum, self._remembered = minimum, maximum, remembered
-        self._refusals: OrderedDict[str, int] = OrderedDict()
-
-    def refused(self, message: str) -> float:
-        """Count one more refusal and say how long its answer is held."""
-        count = self._refusals.pop(message, 0)
-        self._refusals[message] = count + 1
-        if len(self._refusals) > self._remembered:
-            self._refusals.popitem(last=False)
-        return min(self._maximum, self._minimum * 2.0 ** min(count, 30))
-
-    def settled(self, message: str) -> None:
-        """Forget a message that was acknowledged."""
-        self._refusals.pop(message, None)
+def backoff(minimum: float, maximum: float, attempt: int) -> int:
+    """Whole seconds until the attempt after `attempt` (from 1): minimum * 2^(attempt - 1), bounded."""
+    seconds = min(maximum, minimum * 2.0 ** min(attempt - 1, 30))
+    return min(_LONGEST, math.ceil(seconds))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from infra.functions import BucketTrigger, Function, TopicTrigger
 from infra.local import http
+from infra.local.delivery import ACK_DEADLINE
 from infra.local.part import Part
 
 # What Berth publishes that no function subscribes to, with a pull subscription of its own.
@@ -57,8 +58,14 @@ def topic_of(function: Function) -> str | None:
     return UPLOADS if isinstance(function.trigger, BucketTrigger) else None
 
 
-def create(project: Project, functions: Iterable[Function], relay: str) -> None:
-    """Topics, push subscriptions to the relay at `relay`, dead-letter topics that keep letters."""
+def create(project: Project, functions: Iterable[Function], also: Iterable[str]) -> None:
+    """Topics, the functions' subscriptions, and dead-letter topics that keep what they get.
+
+    `also` names topics that are published to, whether or not a function reads them.
+    """
+    functions = tuple(functions)
+    for name in {*also, *filter(None, map(topic_of, functions))}:
+        project.put(project.topic(name), {})
     for name in READ_BY_OTHERS:
         project.put(project.topic(name), {})
         _pull(project, f"{name}-local", name)
@@ -67,20 +74,18 @@ def create(project: Project, functions: Iterable[Function], relay: str) -> None:
         if topic is None or function.retry is None:
             continue
         dead = f"{topic}-dead"
-        project.put(project.topic(topic), {})
         project.put(project.topic(dead), {})
         _pull(project, dead, dead)
         body = {
             "topic": project.topic(topic),
-            "pushConfig": {"pushEndpoint": f"{relay}/push/{function.name}"},
-            "ackDeadlineSeconds": int(function.ack_deadline),
+            "ackDeadlineSeconds": ACK_DEADLINE,
             "messageRetentionDuration": _KEPT,
             "deadLetterPolicy": {
                 "deadLetterTopic": project.topic(dead),
                 "maxDeliveryAttempts": max(5, min(100, function.retry.attempts)),
             },
         }
-        project.put(project.subscription(function.name.replace("_", "-")), body)
+        project.put(project.subscription(function.subscription), body)
 
 
 def _pull(project: Project, name: str, topic: str) -> None:
