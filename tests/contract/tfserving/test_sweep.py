@@ -1,0 +1,105 @@
+"""Version discovery: the ordered sweep, and the versions each policy wants."""
+
+import shutil
+
+import pytest
+
+from tests.contract.tfserving.conftest import put
+from tests.support import models
+from tests.support.model_server import AVAILABLE, GONE, always, config, eventually, refused
+
+HALF = models.model("half_plus_two")
+
+
+def policy(text):
+    return f"model_version_policy {{ {text} }}"
+
+
+@pytest.mark.parametrize("missing_first", [True, False])
+def test_one_missing_base_path_stops_all_discovery(start, model, missing_first):
+    """Wherever it stands in the list: results count only after the whole sweep."""
+    seen, lost = model("seen", {1: "half_plus_two"}), model("lost", {1: "half_plus_two"})
+    listed = [("lost", lost), ("seen", seen)]
+    both = config(*(listed if missing_first else reversed(listed)), ("removed", HALF))
+    server = start(models=both).ready()
+    lost.rename(lost.parent / "aside")
+    eventually(lambda: f"Could not find base path {lost} for servable lost" in server.log())
+    put(seen, 2, "half_plus_three")
+    always(lambda: server.versions("seen") == {1: AVAILABLE}, 1.5)
+    assert server.versions("lost") == {1: AVAILABLE}
+    # Removal by config does not need a sweep.
+    server.reload(config(*(listed if missing_first else reversed(listed))))
+    server.wait_for("removed", 1, GONE)
+    assert 2 not in server.versions("seen")
+    (lost.parent / "aside").rename(lost)
+    server.wait_for("seen", 2)
+    server.wait_for("seen", 1, GONE)
+
+
+def test_a_path_with_an_unknown_scheme_stops_discovery_too(start):
+    server = start(models=config(("gone", "s3://bucket/model"), ("m", HALF)))
+    eventually(lambda: "File system scheme 's3' not implemented" in server.log())
+
+
+def test_no_version_left_unloads_all(empty, model):
+    base = model("emptied", {1: "half_plus_two"})
+    empty.reload(config(("emptied", base)))
+    shutil.rmtree(base / "1")
+    empty.wait_for("emptied", 1, GONE)
+    put(base, 1, "half_plus_two")
+    empty.wait_for("emptied", 1)
+
+
+def test_specific_is_an_intersection_with_what_exists(empty, model):
+    base = model("chosen", {1: "half_plus_two", 2: "half_plus_two"})
+    empty.reload(config(("chosen", base, policy("specific { versions: 1 versions: 3 }"))))
+    assert empty.versions("chosen") == {1: AVAILABLE}
+    put(base, 3, "half_plus_three")
+    empty.wait_for("chosen", 3)
+    assert empty.versions("chosen") == {3: AVAILABLE, 1: AVAILABLE}
+    # The outage trap: nothing that is wanted exists, so all is unloaded.
+    empty.reload(config(("chosen", base, policy("specific { versions: 9 }"))))
+    empty.wait_for("chosen", 3, GONE)
+    empty.wait_for("chosen", 1, GONE)
+
+
+def test_specific_with_no_versions_wants_nothing(start, model):
+    server = start(models=config()).ready()
+    base = model("none", {1: "half_plus_two"})
+    new = config(("none", base, policy("specific {}")))
+    assert refused(server.reload, new, 2)[0] == "DEADLINE_EXCEEDED"
+    assert server.versions("none") == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("latest { num_versions: 2 }", {12, 7}),
+        ("latest { num_versions: 0 }", {12}),
+        ("", {12}),
+        ("all {}", {12, 7, 3, 2}),
+        ("specific { versions: 7 versions: 2 }", {7, 2}),
+    ],
+    ids=["latest two", "latest none is one", "unset is latest", "all", "specific zero-padded"],
+)
+def test_policies_and_names(empty, model, text, wanted, request):
+    name = f"policy-{request.node.callspec.id}".replace(" ", "-")
+    versions = {"2": "half_plus_two", "00000007": "half_plus_two", "12": "half_plus_two"}
+    base = model(name, versions | {"v99": "half_plus_two", " +3 ": "half_plus_two"})
+    (base / "notes.txt").write_text("not a version")
+    empty.reload(config((name, base, policy(text) if text else "")))
+    eventually(lambda: set(empty.versions(name)) == wanted)
+    for version in wanted:
+        empty.wait_for(name, version)
+
+
+def test_a_file_with_a_number_for_a_name_is_a_version(empty, model):
+    base = model("file", {1: "half_plus_two"})
+    (base / "5").write_text("five")
+    code, message = refused(empty.reload, config(("file", base)))
+    assert code == "UNKNOWN"
+    assert (
+        "due to error: NOT_FOUND: Specified file path does not appear to contain a SavedModel "
+        "bundle (should have a file called `saved_model.pb`)\n"
+        f"Specified file path: {base / '5'}"
+    ) in message
