@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import yaml
+
 from berth.adapters import gcs
 from infra import bundle, functions, schedules, templates
 from infra.functions import Function
@@ -163,6 +165,32 @@ def _cluster(here: Site) -> Iterator[Part | Step]:
     for part in kubernetes.parts(here.tools.kubernetes, here.kube, here.cluster, node=NODE):
         yield replace(part, after=after.get(part.name, ()))
     yield Step("manifests", partial(_manifests, here), after=("apiserver",))
+    yield _node(here)
+
+
+def _node(here: Site) -> Part:
+    """The node agent; a pod of the serving image is the stand-in, in this Python."""
+    state = here.folder.path / "node"
+    serving = {
+        "command": [sys.executable, "-m", "infra.local.tfserving"],
+        "env": {"PYTHONPATH": functions.PYTHONPATH, "TF_CPP_MIN_LOG_LEVEL": "2"},
+        "paths": [sys.prefix, sys.base_prefix],
+    }
+    images = here.folder.path / "images.yaml"
+    images.write_text(yaml.safe_dump({"berth/tfserving": serving}))
+    return Part(
+        name="node",
+        argv=(
+            *(sys.executable, "-m", "infra.local.node", "--node", NODE),
+            *("--kubeconfig", str(here.kube / "node.kubeconfig")),
+            *("--buckets", str(here.folder.path / "storage" / "objects")),
+            *("--state", str(state), "--images", str(images), "--cidr", here.network),
+        ),
+        ready=(state / "ready").exists,
+        environment={"PYTHONPATH": functions.PYTHONPATH, "PYTHONUNBUFFERED": "1"},
+        after=("apiserver",),
+        grace=30.0,
+    )
 
 
 def _manifests(here: Site) -> None:
