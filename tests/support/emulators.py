@@ -53,7 +53,7 @@ def pub_sub(folder: Path) -> Iterator[str]:
     """Run Google's emulator; yields host and port."""
     (port,) = ports.free(1)
     tools = setup.prepare(print, cluster=False)
-    with running((pubsub.part(tools.java, tools.emulator, port),), folder):
+    with running((pubsub.part(tools.java, tools.emulator, folder / "pubsub", port),), folder):
         yield f"127.0.0.1:{port}"
 
 

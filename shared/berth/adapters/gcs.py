@@ -1,9 +1,12 @@
 """Cloud Storage through google-cloud-storage."""
 
 import base64
-from collections.abc import Mapping, Sequence
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from typing import IO
 from urllib.parse import quote
 
 import google_crc32c
@@ -11,7 +14,6 @@ import requests
 from google.api_core import exceptions
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
-from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 from google.cloud.storage.retry import DEFAULT_RETRY
 
 from berth import ports
@@ -21,6 +23,7 @@ from berth.domain.errors import Conflict, Denied, Unavailable
 TIMEOUT = (5.0, 20.0)
 RETRY = DEFAULT_RETRY.with_timeout(20.0).with_delay(initial=0.2, maximum=2.0, multiplier=2.0)
 PAGE = 1000
+CHUNK = 1 << 20
 CONNECTIONS = 32
 ITEM = "items(name,generation,size,crc32c,metadata,updated),nextPageToken"
 _METADATA = "x-goog-meta-"
@@ -49,15 +52,11 @@ class GcsObjectStore:
         """Return the newest generation in one request, bytes and facts together."""
         with translated(f"get {self._where(name)}"):
             try:
-                response = RETRY(self._media)(name)
+                found: ports.StoredObject = RETRY(self._read)(name)
+                return found
             except exceptions.NotFound as error:
                 self._refuse_missing_bucket(error)
                 return None
-        data = response.content
-        stat = _stat_of_headers(name, response.headers, len(data))
-        if stat.crc32c != _crc32c(data):
-            raise Unavailable(f"get {self._where(name)}: the bytes do not match their checksum")
-        return ports.StoredObject(stat, data)
 
     def stat(self, name: str) -> ports.ObjectStat | None:
         """Return the newest generation's facts."""
@@ -161,26 +160,46 @@ class GcsObjectStore:
 
     def download(self, name: str, *, generation: int, into: Path) -> None:
         """Stream one pinned generation to a file; a failed one leaves no file."""
-        blob = self._bucket.blob(name, generation=generation)
-        with translated(f"download {self._where(name)}"):
-            try:
-                blob.download_to_filename(
-                    str(into), checksum="crc32c", timeout=TIMEOUT, retry=RETRY
-                )
-            except (DataCorruption, InvalidResponse) as error:
-                raise Unavailable(f"download {self._where(name)}: {error}") from error
+        with translated(f"download {self._where(name)}"), ExitStack() as failed:
+            failed.callback(into.unlink, missing_ok=True)
+            RETRY(self._save)(name, generation, into)
+            failed.pop_all()
 
     def _where(self, name: str) -> str:
         return f"gs://{self._name}/{name}"
 
-    def _media(self, name: str) -> requests.Response:
+    def _read(self, name: str) -> ports.StoredObject:
+        checksum, buffer = google_crc32c.Checksum(), io.BytesIO()
+        with self._media(name, {}) as response:
+            self._drain(response, checksum, buffer)
+            stat = _stat_of_headers(name, response.headers)
+        return ports.StoredObject(stat, buffer.getvalue())
+
+    def _save(self, name: str, generation: int, into: Path) -> None:
+        checksum = google_crc32c.Checksum()
+        with self._media(name, {"generation": generation}) as response, into.open("wb") as file:
+            self._drain(response, checksum, file)
+
+    @contextmanager
+    def _media(self, name: str, query: Mapping[str, int]) -> Iterator[requests.Response]:
         # The XML API: its headers carry generation, checksum and metadata beside the bytes, and its
-        # errors tell a missing bucket from a missing object.
+        # errors tell a missing bucket from a missing object. The SDK's download tells neither, and
+        # leaves connections and half a file behind when it fails.
         url = f"{self._client.api_endpoint}/{self._name}/{quote(name, safe='')}"
-        response: requests.Response = self._client._http.get(url, timeout=TIMEOUT)
-        if response.status_code != requests.codes.ok:
-            raise exceptions.from_http_status(response.status_code, response.text[:1000])
-        return response
+        with self._client._http.get(url, params=query, timeout=TIMEOUT, stream=True) as response:
+            if response.status_code != requests.codes.ok:
+                raise exceptions.from_http_status(response.status_code, response.text[:1000])
+            yield response
+
+    def _drain(
+        self, response: requests.Response, checksum: google_crc32c.Checksum, into: IO[bytes]
+    ) -> None:
+        # Undecoded: the stored bytes are what was measured, whatever Content-Encoding claims.
+        for chunk in response.raw.stream(CHUNK, decode_content=False):
+            checksum.update(chunk)
+            into.write(chunk)
+        if _base64(checksum.digest()) != _hashes(response.headers)["crc32c"]:
+            raise Unavailable(f"{response.url}: the bytes do not match their checksum")
 
     def _missing(self) -> Denied:
         return Denied(f"the bucket {self._name} is missing")
@@ -203,8 +222,7 @@ def _stat(blob: storage.Blob) -> ports.ObjectStat:
     )
 
 
-def _stat_of_headers(name: str, headers: Mapping[str, str], size: int) -> ports.ObjectStat:
-    hashes = dict(item.strip().split("=", 1) for item in headers["x-goog-hash"].split(","))
+def _stat_of_headers(name: str, headers: Mapping[str, str]) -> ports.ObjectStat:
     metadata = {
         key.lower().removeprefix(_METADATA): value
         for key, value in headers.items()
@@ -213,15 +231,19 @@ def _stat_of_headers(name: str, headers: Mapping[str, str], size: int) -> ports.
     return ports.ObjectStat(
         name=name,
         generation=int(headers["x-goog-generation"]),
-        size=size,
-        crc32c=hashes["crc32c"],
+        size=int(headers["x-goog-stored-content-length"]),
+        crc32c=_hashes(headers)["crc32c"],
         updated=parsedate_to_datetime(headers["last-modified"]),
         metadata=metadata,
     )
 
 
-def _crc32c(data: bytes) -> str:
-    return base64.b64encode(google_crc32c.value(data).to_bytes(4, "big")).decode()
+def _hashes(headers: Mapping[str, str]) -> dict[str, str]:
+    return dict(item.strip().split("=", 1) for item in headers["x-goog-hash"].split(","))
+
+
+def _base64(digest: bytes) -> str:
+    return base64.b64encode(digest).decode()
 
 
 def _content_type(name: str) -> str:

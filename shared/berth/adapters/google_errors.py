@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import google.auth.exceptions
 import requests
+import urllib3
 from google.api_core import exceptions
 
 from berth.domain import errors
@@ -25,6 +26,7 @@ TABLE: tuple[tuple[type[BaseException], type[errors.BerthError]], ...] = (
     (google.auth.exceptions.TransportError, errors.Unavailable),
     (google.auth.exceptions.GoogleAuthError, errors.Denied),
     (requests.exceptions.RequestException, errors.Unavailable),
+    (urllib3.exceptions.HTTPError, errors.Unavailable),
 )
 TRANSLATED = tuple(vendor for vendor, _ in TABLE)
 
@@ -32,8 +34,14 @@ TRANSLATED = tuple(vendor for vendor, _ in TABLE)
 def translate(error: BaseException) -> type[errors.BerthError] | None:
     """Return Berth's class for a vendor's error, None when it is not in the table."""
     if isinstance(error, exceptions.RetryError) and error.cause is not None:
-        return translate(error.cause) or errors.Unavailable
+        return translate(_refusal(error.cause)) or errors.Unavailable
     return next((ours for vendor, ours in TABLE if isinstance(error, vendor)), None)
+
+
+def _refusal(error: BaseException) -> BaseException:
+    """Return what the service said, out of the SDK's own exception for an unexpected status."""
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    return error if status is None else exceptions.from_http_status(status, str(error))
 
 
 @contextmanager
