@@ -1,11 +1,14 @@
 """The confined child: ordinary models load and run, hostile ones end with a verdict in bounded time."""
 
+import shutil
 import time
+from pathlib import Path
 
 import pytest
 
+import berth
 from berth.adapters import sandbox
-from berth.domain.errors import InvalidModel
+from berth.domain.errors import InvalidModel, Unavailable
 from berth.domain.manifest import Limits
 from tests.support import hostile, probe_models
 
@@ -33,7 +36,7 @@ def test_ordinary_models_load_and_run(loader, name):
     [
         (hostile.memory_eater, LIMITS, "needs more than 512 MiB to run"),
         (hostile.memory_eater_at_load, LIMITS, "needs more than 512 MiB to load"),
-        (hostile.huge_constant, LIMITS, "needs more than 512 MiB to run"),
+        (hostile.huge_constant, LIMITS, "needs more than 512 MiB to"),
         (hostile.endless_run, SHORT, "did not run within 2 s"),
         (hostile.endless_load, SHORT, "did not load within 2 s"),
         (hostile.unknown_op, LIMITS, "TensorFlow cannot load it"),
@@ -72,6 +75,18 @@ def test_zeros_that_do_not_suit_a_model_are_no_fault(loader, tmp_path):
 
     result = loader.load(hostile.write(edit, tmp_path / "1", "loops"), LIMITS)
     assert result.problem == ""  # `image` decodes an empty JPEG: INVALID_ARGUMENT
+
+
+def test_a_machine_that_cannot_confine_loads_nothing(loader, monkeypatch, tmp_path):
+    root = tmp_path / "root"
+    shutil.copytree(Path(berth.__file__).parent / "adapters", root / "berth" / "adapters")
+    (root / "berth" / "__init__.py").touch()
+    (root / "berth" / "adapters" / "__init__.py").touch()
+    source = root / "berth" / "adapters" / "seccomp.py"
+    source.write_text(source.read_text().replace('"x86_64": (', '"other": (', 1))
+    monkeypatch.setattr(berth, "__file__", str(root / "berth" / "__init__.py"))
+    with pytest.raises(Unavailable, match="cannot confine"):
+        loader.load(probe_models.model("module"), LIMITS)
 
 
 def test_bytes_that_are_no_model_are_invalid(loader, tmp_path):

@@ -7,7 +7,6 @@ memory and time. Where that cannot be had, nothing is loaded.
 import importlib.util
 import json
 import os
-import re
 import selectors
 import signal
 import subprocess
@@ -31,8 +30,8 @@ _POLL_SECONDS = 0.02
 _START_SECONDS = 30.0
 _RESOURCE_EXHAUSTED, _FAILED_PRECONDITION = 8, 9
 _UNSUITED = {0, 3, 11}
-# TensorFlow's allocator warns and then waits ten seconds for memory that never comes.
-_ALLOCATION = re.compile(rb"Allocation of (\d{1,20}) exceeds")
+# TensorFlow's allocator waits ten seconds for memory that never comes, then says so.
+_ALLOCATOR = b"ran out of memory trying to allocate"
 _OUT_OF_MEMORY = (b"bad_alloc", b"length_error", b"out of memory", b"OOM when allocating")
 
 
@@ -148,7 +147,11 @@ def _watch(child: subprocess.Popen[bytes], result: int, limits: Limits) -> _Run:
             _bound(run, child.pid, time.monotonic() - start, limits)
     if run.stopped:
         _end(child)
-    run.exit = child.wait(timeout=_START_SECONDS)
+    try:
+        run.exit = child.wait(timeout=limits.seconds)
+    except subprocess.TimeoutExpired:
+        run.stopped = "time"
+        _end(child)
     run.seconds = time.monotonic() - start
     return run
 
@@ -160,9 +163,12 @@ def _read(run: _Run, descriptor: int, result: int) -> bool:
         return bool(data)
     run.lines += data
     *whole, run.lines = run.lines.split(b"\n")
-    for line in whole:
-        parsed = json.loads(line)
-        run.stages[parsed["stage"]] = parsed
+    try:
+        for line in whole:
+            parsed = json.loads(line)
+            run.stages[parsed["stage"]] = parsed
+    except (ValueError, KeyError, TypeError):
+        run.stopped = "talk"
     if len(run.lines) > _RESULT_BYTES:
         run.stopped = "talk"
     return bool(data)
@@ -176,14 +182,8 @@ def _bound(run: _Run, pid: int, seconds: float, limits: Limits) -> None:
         return
     if seconds > limits.seconds:
         run.stopped = "time"
-    elif _wanted(run, pid) - ready["anonymous"] > limits.memory_mib << 20:
+    elif _ALLOCATOR in run.stderr or _anonymous(pid) - ready["anonymous"] > limits.memory_mib << 20:
         run.stopped = "memory"
-
-
-def _wanted(run: _Run, pid: int) -> int:
-    """What the child has, and what it has just tried to get beyond that."""
-    asked = max((int(size) for size in _ALLOCATION.findall(run.stderr)), default=0)
-    return _anonymous(pid) + asked
 
 
 def _anonymous(pid: int) -> int:
@@ -230,8 +230,10 @@ def _problem(run: _Run, limits: Limits) -> str:
     too_much = f"needs more than {limits.memory_mib} MiB to {action}"
     if run.stopped == "time":
         return f"did not {action} within {limits.seconds:g} s"
-    if run.stopped == "memory":
+    if run.stopped == "memory" or _ALLOCATOR in run.stderr:
         return too_much
+    if run.stopped:
+        return f"crashed the loader (it said what it never says) on {action}"
     if "failed" in run.stages:
         return _refusal(run.stages["failed"], too_much, "TensorFlow cannot load it")
     if "ran" in run.stages:

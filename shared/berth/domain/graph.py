@@ -11,6 +11,7 @@ from berth.protos import tensorflow_pb2 as tf
 
 MAX_NODES = 1_000_000
 MAX_FUNCTIONS = 50_000
+_MAX_TWINS = 64
 MAIN = ""
 _CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
 _BRANCHES = frozenset({"If", "StatelessIf", "Case", "StatelessCase"})
@@ -128,6 +129,8 @@ def _implementations(functions: Iterable[tf.FunctionDef]) -> Mapping[str, tuple[
     for function in functions:
         if "api_implements" in function.attr:
             groups.setdefault(function.attr["api_implements"].s, []).append(function.signature.name)
+    if any(len(group) > _MAX_TWINS for group in groups.values()):
+        raise InvalidModel(f"more than {_MAX_TWINS} functions implement one thing")
     return {name: tuple(group) for group in groups.values() for name in group if len(group) > 1}
 
 

@@ -26,6 +26,7 @@ Path = Literal["signature", "init op", "restore op"]
 _RESTORE = {"RestoreV2": 0}
 _TABLES = {"InitializeTableFromTextFile": 1, "InitializeTableFromTextFileV2": 1}
 _GUARDED = frozenset({*_RESTORE, *_TABLES})
+_KNOWN = ALLOWED | _GUARDED
 _WHY = (
     (
         ("ReadFile", "MatchingFiles", "WholeFileReader", "TextLineReader", "TFRecordReader"),
@@ -98,7 +99,7 @@ def _violations(graph: Graph, meta: tf.MetaGraphDef) -> Iterator[Violation]:
     }
     for path, reach in walks.items():
         for scope, node in reach.nodes:
-            if node.op not in graph.functions and node.op not in ALLOWED | _GUARDED:
+            if node.op not in graph.functions and node.op not in _KNOWN:
                 yield Violation(
                     node.name, scope, node.op, f"{_why(node.op)}; reached from the {path}"
                 )
@@ -108,7 +109,7 @@ def _violations(graph: Graph, meta: tf.MetaGraphDef) -> Iterator[Violation]:
 def _shadows(graph: Graph) -> Iterator[Violation]:
     """A function named like an op would be judged as one and run as the other."""
     for name in graph.functions:
-        if name in ALLOWED or name in _GUARDED:
+        if name in _KNOWN:
             yield Violation(name, "", name, "is also the name of a function in the graph")
 
 

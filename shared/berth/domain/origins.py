@@ -3,10 +3,12 @@
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+from berth.domain.errors import InvalidModel
 from berth.domain.graph import MAIN, Call, Graph, Reach
 from berth.protos import tensorflow_pb2 as tf
 
 _STRING = 7
+_MAX_STEPS = 2_000_000
 _PASS = frozenset({"Identity", "StopGradient", "EnsureShape"})
 _WRITERS = ("Assign", "ResourceScatter", "ResourceStridedSlice", "Scatter", "StridedSliceAssign")
 
@@ -27,10 +29,14 @@ class Tracer:
         self._graph = graph
         self._calls = reach.calls
         self._fed = {_full(ref) for ref in fed}
+        self._steps = 0
         self._writes = [(s, n) for s, n in reach.nodes if _writes_strings(n)]
 
     def origins(self, scope: str, ref: str) -> set[Origin]:
-        """Return every place that the tensor's value can come from; never empty."""
+        """Return every place that the tensor's value can come from; never empty.
+
+        Raises InvalidModel when all traces together take too many steps.
+        """
         found = self._trace(scope, ref)
         files = {origin for origin in found if origin.kind == "variable"}
         for variable in files:
@@ -62,6 +68,9 @@ class Tracer:
             if step in seen:
                 continue
             seen.add(step)
+            self._steps += 1
+            if self._steps > _MAX_STEPS:
+                raise InvalidModel("the graph is too tangled to follow its file names")
             for back in self._back(*step):
                 if isinstance(back, Origin):
                     found.add(back)

@@ -45,11 +45,14 @@ def parse(data: bytes, *, max_bytes: int) -> tf.MetaGraphDef:
         raise InvalidModel(
             "saved_model.pb does not parse: it is cut short, nested too deeply or no SavedModel"
         ) from error
-    for meta in model.meta_graphs:
-        if set(meta.meta_info_def.tags) == _TAGS:
-            return meta
+    serving = [meta for meta in model.meta_graphs if set(meta.meta_info_def.tags) == _TAGS]
+    if len(serving) == 1:
+        return serving[0]
     tags = [sorted(meta.meta_info_def.tags) for meta in model.meta_graphs[:10]]
-    raise InvalidModel(f"no graph is tagged exactly 'serve'; saved_model.pb has {str(tags)[:500]}")
+    count = len(serving) or "no"
+    raise InvalidModel(
+        f"{count} graph is tagged exactly 'serve', one must be; saved_model.pb has {str(tags)[:500]}"
+    )
 
 
 def needs(meta: tf.MetaGraphDef) -> Needs:
