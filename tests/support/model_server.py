@@ -159,9 +159,13 @@ class ModelServer:
         return self.stub(service, method, response)(request, timeout=seconds)
 
     def stub(self, service, method, response=None):
+        return self.stub_of(f"tensorflow.serving.{service}", method, response)
+
+    def stub_of(self, service, method, response=None):
+        """A callable for a method; without `response` the answer is bytes. Requests may be bytes."""
         self._channel = self._channel or grpc.insecure_channel(f"{HOST}:{self.port}")
         return self._channel.unary_unary(
-            f"/tensorflow.serving.{service}/{method}",
+            f"/{service}/{method}",
             request_serializer=lambda each: (
                 each if isinstance(each, bytes) else each.SerializeToString()
             ),

@@ -1,0 +1,198 @@
+"""Loading: the tick, inline loads, retries, availability kept, and the requests that delay it all."""
+
+import threading
+import time
+
+import pytest
+
+from tests.contract.tfserving.conftest import put
+from tests.support import models
+from tests.support.model_server import AVAILABLE, GONE, Version, always, config, eventually
+
+HALF = models.model("half_plus_two")
+LOADING = Version("LOADING")
+LATEST_TWO = "model_version_policy { latest { num_versions: 2 } }"
+
+
+def spoil(base, version):
+    put(base, version, "half_plus_two")
+    (base / str(version) / "saved_model.pb").write_bytes(b"")
+
+
+def test_one_load_a_tick_however_many_threads(start):
+    server = start(models=config(), num_load_threads=8).ready()
+    started = time.monotonic()
+    server.reload(config(*((f"m{index}", HALF) for index in range(20))))
+    assert time.monotonic() - started >= 1.9
+
+
+def test_inline_loads_and_the_blind_spot_of_retries(start, model):
+    """By default a load that is being retried holds up everything, and looks like LOADING and OK."""
+    base, other = model("retried", {1: "half_plus_two"}), model("other", {1: "half_plus_two"})
+    server = start(
+        models=config(("retried", base), ("other", other)),
+        max_num_load_retries=1,
+        load_retry_interval_micros=3_000_000,
+    ).ready()
+    spoil(base, 2)
+    server.wait_for("retried", 2, LOADING)
+    put(other, 2, "half_plus_three")
+    removal = server.reload_in_background(config(("retried", base)))
+    always(lambda: server.versions("retried")[2] == LOADING, 1.5)
+    assert not removal.is_alive()
+    assert server.versions("other") == {1: AVAILABLE}
+    eventually(lambda: server.versions("retried")[2].state == "END")
+    server.wait_for("other", 1, GONE)
+    # The old version stays, and so it is the one that answers.
+    assert server.versions("retried")[1] == AVAILABLE
+    assert server.predict("retried", {"instances": [2]}).json() == {"predictions": [3.0]}
+
+
+def test_load_threads_let_others_load_and_removal_ends_the_retries(start, model):
+    base = model("retried", {1: "half_plus_two"})
+    server = start(
+        models=config(("retried", base)),
+        num_load_threads=2,
+        max_num_load_retries=30,
+        load_retry_interval_micros=500_000,
+    ).ready()
+    spoil(base, 2)
+    server.wait_for("retried", 2, LOADING)
+    server.reload(config(("retried", base), ("other", HALF)))
+    assert server.versions("other") == {1: AVAILABLE}
+    assert server.versions("retried")[2] == LOADING
+    server.reload(config())
+    eventually(lambda: server.versions("retried")[2].state == "END", 5)
+    server.wait_for("retried", 1, GONE)
+
+
+def test_a_load_that_ends_after_its_removal_is_cancelled(start, model):
+    base = model("late", {1: "half_plus_two"})
+    server = start(
+        models=config(("late", base)),
+        num_load_threads=2,
+        max_num_load_retries=1,
+        load_retry_interval_micros=2_500_000,
+    ).ready()
+    spoil(base, 2)
+    server.wait_for("late", 2, LOADING)
+    # Repaired before the retry, and removed before it too: the retry loads what nobody wants.
+    good = (HALF / "1" / "saved_model.pb").read_bytes()
+    (base / "2" / "saved_model.pb").write_bytes(good)
+    server.reload(config())
+    server.wait_for("late", 2, Version("END", 1, "Loading of servable cancelled"))
+
+
+def test_a_failed_version_is_never_tried_again_until_it_is_taken_away(empty, model):
+    base = model("never", {1: "half_plus_two"})
+    empty.reload(config(("never", base, LATEST_TWO)))
+    spoil(base, 2)
+    eventually(lambda: empty.versions("never").get(2, Version("")).state == "END")
+    failed = empty.versions("never")[2]
+    assert failed.code == 5
+    good = (HALF / "1" / "saved_model.pb").read_bytes()
+    (base / "2" / "saved_model.pb").write_bytes(good)
+    always(lambda: empty.versions("never")[2] == failed, 1.5)
+    # Taken away, seen gone by one sweep, and brought back: then it is new.
+    (base / "2").rename(base / "aside")
+    time.sleep(1.5)  # nothing can be seen from outside when a failed version is forgotten
+    (base / "aside").rename(base / "2")
+    empty.wait_for("never", 2)
+
+
+def test_new_before_old_and_no_request_fails(empty, model):
+    base = model("rolled", {1: "half_plus_two"})
+    empty.reload(config(("rolled", base)))
+    answers, stop = [], threading.Event()
+
+    def client():
+        while not stop.is_set():
+            answers.append(empty.predict("rolled", {"instances": [2]}))
+
+    thread = threading.Thread(target=client)
+    thread.start()
+    try:
+        put(base, 2, "half_plus_three")
+        empty.wait_for("rolled", 1, GONE)
+    finally:
+        stop.set()
+        thread.join()
+    assert {each.code for each in answers} == {200}
+    seen = [each.json()["predictions"][0] for each in answers]
+    assert seen == sorted(seen)
+    assert set(seen) <= {3.0, 4.0}
+    assert empty.predict("rolled", {"instances": [2]}).json() == {"predictions": [4.0]}
+
+
+def test_overwriting_a_loaded_version_has_no_effect(empty, model):
+    base = model("kept", {1: "half_plus_two"})
+    empty.reload(config(("kept", base)))
+    (base / "1").rename(base / "old")
+    put(base, 1, "half_plus_three")
+    always(lambda: empty.predict("kept", {"instances": [2]}).json() == {"predictions": [3.0]}, 1.5)
+    assert empty.versions("kept") == {1: AVAILABLE}
+
+
+def test_the_slowest_request_of_any_model_delays_every_load(empty):
+    """Publishing a load waits for all requests that hold the map from before it."""
+    empty.reload(config(("slow", models.model("slow"))))
+    rounds = 20_000
+    while True:
+        began = time.monotonic()
+        assert empty.predict("slow", {"inputs": rounds}).code == 200
+        if time.monotonic() - began > 0.2:
+            break
+        rounds *= 2
+    running = threading.Thread(target=lambda: empty.predict("slow", {"inputs": rounds * 16}))
+    running.start()
+    ready = threading.Event()
+
+    def reload():
+        empty.reload(config(("slow", models.model("slow")), ("quick", HALF)))
+        ready.set()
+
+    threading.Thread(target=reload).start()
+    eventually(lambda: empty.versions("quick").get(1))
+    always(lambda: not (ready.is_set() and running.is_alive()), 1)
+    running.join()
+    assert ready.wait(10)
+    assert empty.versions("quick") == {1: AVAILABLE}
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "message"),
+    [
+        (b"not records at all", 15, "corrupted record at 0"),
+        (None, 0, ""),
+    ],
+    ids=["damaged", "one request"],
+)
+def test_warmup_requests(empty, model, request, content, code, message):
+    name = f"warm-{code}"
+    base = model(name, {1: "half_plus_two"})
+    extra = base / "1" / "assets.extra"
+    extra.mkdir()
+    (extra / "tf_serving_warmup_requests").write_bytes(content or warmup_record())
+    empty.reload_in_background(config((name, base))).join()
+    found = empty.versions(name)[1]
+    assert found.code == code
+    assert message in found.message
+
+
+def warmup_record():
+    import google_crc32c
+    from berth.protos import tfserving_pb2 as pb
+
+    def masked(content):
+        value = google_crc32c.value(content)
+        rotated = (value >> 15 | value << 17) & 0xFFFFFFFF
+        return ((rotated + 0xA282EAD8) & 0xFFFFFFFF).to_bytes(4, "little")
+
+    logged = pb.PredictionLog()
+    tensor = logged.predict_log.request.inputs["x"]
+    tensor.dtype = 1
+    tensor.tensor_shape.dim.add(size=1)
+    tensor.float_val.append(1)
+    body = logged.SerializeToString()
+    size = len(body).to_bytes(8, "little")
+    return size + masked(size) + body + masked(body)
