@@ -228,24 +228,27 @@ def _judge(run: _Run, limits: Limits) -> LoadResult:
 def _problem(run: _Run, limits: Limits) -> str:
     action = "run" if "loaded" in run.stages else "load"
     too_much = f"needs more than {limits.memory_mib} MiB to {action}"
-    if run.stopped == "time":
+    if run.stopped == "time" or run.exit == -signal.SIGXCPU:
         return f"did not {action} within {limits.seconds:g} s"
-    if run.stopped == "memory" or _ALLOCATOR in run.stderr:
+    if _starved(run, limits):
         return too_much
     if run.stopped:
         return f"crashed the loader (it said what it never says) on {action}"
     if "failed" in run.stages:
         return _refusal(run.stages["failed"], too_much, "TensorFlow cannot load it")
     if "ran" in run.stages:
-        if run.stages["ran"]["peak"] > limits.memory_mib << 20:
-            return too_much
         return _refusal(run.stages["ran"], too_much, "it loads, but does not run")
-    if any(word in run.stderr for word in _OUT_OF_MEMORY):
-        return too_much
-    if run.exit == -signal.SIGXCPU:
-        return f"did not {action} within {limits.seconds:g} s"
     crash = f"signal {-run.exit}" if run.exit < 0 else f"exit code {run.exit}"
     return f"crashed the loader ({crash}) on {action}"
+
+
+def _starved(run: _Run, limits: Limits) -> bool:
+    """Whether the child wanted more memory than it may have."""
+    if run.stopped == "memory" or _ALLOCATOR in run.stderr:
+        return True
+    if "ran" in run.stages:
+        return bool(run.stages["ran"]["peak"] > limits.memory_mib << 20)
+    return "failed" not in run.stages and any(word in run.stderr for word in _OUT_OF_MEMORY)
 
 
 def _refusal(stage: Mapping[str, Any], too_much: str, text: str) -> str:
