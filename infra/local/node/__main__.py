@@ -2,7 +2,6 @@
 
 import argparse
 import base64
-import hashlib
 import logging
 import os
 import signal
@@ -15,7 +14,7 @@ import requests
 import yaml
 
 from infra.local.kube_api import Api, ApiError
-from infra.local.node import metrics, registration, spec
+from infra.local.node import leftovers, metrics, registration, spec
 from infra.local.node.addresses import Addresses
 from infra.local.node.agent import Agent
 from infra.local.node.backoff import Backoff
@@ -53,8 +52,8 @@ def _kit(arguments: argparse.Namespace) -> Kit:
     state = arguments.state.resolve()
     state.mkdir(parents=True, exist_ok=True)
     (state / READY).unlink(missing_ok=True)
-    # the state folder names the agent: two stacks on one machine have two groups
-    group = f"berth-{hashlib.sha256(str(state).encode()).hexdigest()[:12]}"
+    if found := leftovers.clear(state):
+        LOG.warning("ended %d pods that an earlier agent left", found)
     return Kit(
         api=Api(arguments.kubeconfig),
         node=arguments.node,
@@ -62,7 +61,7 @@ def _kit(arguments: argparse.Namespace) -> Kit:
         buckets=arguments.buckets.resolve(),
         state=state,
         addresses=Addresses(arguments.cidr),
-        cgroups=Cgroups.open(group),
+        cgroups=Cgroups.open(leftovers.group(state)),
         backoff=Backoff(arguments.backoff, 30 * arguments.backoff),
     )
 

@@ -22,13 +22,11 @@ class Agent:
     """All pods of one node."""
 
     def __init__(self, kit: Kit) -> None:
-        """End what an earlier agent left running in this state folder."""
+        """Start without pods."""
         self._kit = kit
         self._pods: dict[str, Pod] = {}
         self._lock = threading.Lock()
         self._ending = threading.Event()
-        if found := launcher.kill_remembered(kit.state / "running"):
-            LOG.warning("ended %d processes that an earlier agent left", found)
 
     def pods(self) -> list[Pod]:
         """Return the pods there are now."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from infra.local.kube_api import ApiError
-from infra.local.node import launcher, spec, status, usage, volumes
+from infra.local.node import launcher, prepare, spec, status, usage
 from infra.local.node.actions import Action, Target
 from infra.local.node.cgroups import Group
 from infra.local.node.kit import Kit, now
@@ -41,7 +41,7 @@ class Container:
         self._group: Group | None = None
         self._launch: Launch | None = None
         self._deadline = float("inf")
-        self.seen = _before(pod, container)
+        self.seen = status.before(pod, container, now())
 
     def start(self) -> None:
         """Run from now on, until the pod ends or the restart policy says it is over."""
@@ -113,39 +113,11 @@ class Container:
                 reason = "ImagePullBackOff"
             else:
                 try:
-                    return self._launched(image)
+                    return prepare.launch(self._kit, self._pod, self._spec, image, self._address)
                 except (spec.ConfigError, ApiError, OSError) as error:
                     self._see(state=status.waiting("CreateContainerConfigError", str(error)))
             self._stopping.wait(RETRY_SECONDS)
         return None
-
-    def _launched(self, image: spec.Image) -> Launch:
-        if self._pod["spec"].get("initContainers"):
-            raise spec.ConfigError("the local node runs no init containers")
-        own = self._folder / "volumes"
-        volumes.prepare(self._pod, self._spec, own, self._kit)
-        root = self._folder / f"root-{self._spec['name']}"
-        root.mkdir(parents=True, exist_ok=True)
-        fields = spec.downward(self._pod, self._address, self._kit.node)
-        environment = {
-            "PATH": "/usr/local/bin:/usr/bin:/bin",
-            "HOSTNAME": self._pod["metadata"]["name"],
-            **image.environment,
-            **spec.environment(self._spec, fields),
-            "BERTH_POD_IP": self._address,  # pods share the host's network: bind this, not 0.0.0.0
-        }
-        uid, gid = spec.user(self._pod, self._spec)
-        folder = self._spec.get("workingDir") or image.folder
-        return Launch(
-            argv=spec.command_line(image, self._spec, environment),
-            environment=environment,
-            folder=folder,
-            uid=uid,
-            gid=gid,
-            root=root,
-            mounts=spec.mounts(self._pod, self._spec, own, self._kit.buckets),
-            paths=[*image.paths, folder, *environment.get("PYTHONPATH", "").split(":")],
-        )
 
     def _run_once(self, launch: Launch) -> int:
         identity, begun = f"berth://{uuid.uuid4().hex}", now()
@@ -278,20 +250,3 @@ class Container:
     def _log(self) -> IO[bytes]:
         path: Path = self._folder / f"{self._spec['name']}.log"
         return path.open("ab")
-
-
-def _before(pod: Json, container: Json) -> status.Observed:
-    """Return what an earlier agent reported; a container it left running died with it."""
-    name, image = container["name"], container["image"]
-    for old in pod.get("status", {}).get("containerStatuses") or ():
-        if old["name"] == name and old.get("containerID"):
-            ended = old["state"].get("terminated") or old.get("lastState", {}).get("terminated")
-            if begun := old["state"].get("running"):
-                times = (begun["startedAt"], now())
-                lost = status.terminated(137, "ContainerStatusUnknown", times, old["containerID"])
-                ended = lost["terminated"]
-            last = {"terminated": ended} if ended else {}
-            state = status.waiting("ContainerCreating")
-            count = int(old.get("restartCount", 0))
-            return status.Observed(name, image, state, last, count, identity=old["containerID"])
-    return status.Observed(name, image, status.waiting("ContainerCreating"))

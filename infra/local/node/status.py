@@ -136,3 +136,20 @@ def pod_status(
         "podIPs": [{"ip": address}],
         "startTime": started,
     }
+
+
+def before(pod: Mapping[str, Any], container: Mapping[str, Any], now: str) -> Observed:
+    """Return what an earlier agent reported; a container it left running died with it."""
+    name, image, state = container["name"], container["image"], waiting("ContainerCreating")
+    for old in pod.get("status", {}).get("containerStatuses") or ():
+        if old["name"] == name and old.get("containerID"):
+            identity = str(old["containerID"])
+            last = {"terminated": old["state"].get("terminated")}
+            if begun := old["state"].get("running"):
+                times = (begun["startedAt"], now)
+                last = terminated(137, "ContainerStatusUnknown", times, identity)
+            elif last["terminated"] is None:
+                last = old.get("lastState", {})
+            count = int(old.get("restartCount", 0))
+            return Observed(name, image, state, last, count, identity=identity)
+    return Observed(name, image, state)

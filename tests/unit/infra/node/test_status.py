@@ -93,3 +93,14 @@ def test_death_by_signal_is_128_and_its_number(returned, code):
 )
 def test_reason(code, oom, reason):
     assert status.reason(code, oom) == reason
+
+
+def test_a_container_an_earlier_agent_left_running_is_lost_not_forgotten():
+    told = {"name": "c", "restartCount": 3, "containerID": "berth://1", "state": RUNNING}
+    found = status.before(
+        {"status": {"containerStatuses": [told]}}, {"name": "c", "image": "i"}, "t"
+    )
+    ended = found.last_state["terminated"]
+    assert (ended["exitCode"], ended["reason"]) == (137, "ContainerStatusUnknown")
+    assert (found.restarts, found.identity) == (3, "berth://1")
+    assert status.before({}, {"name": "c", "image": "i"}, "t").last_state == {}
