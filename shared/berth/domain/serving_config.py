@@ -7,7 +7,7 @@ nothing that another version would not replace.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from google.protobuf import text_format
+from google.protobuf import text_encoding, text_format
 
 from berth.domain.errors import Damaged
 from berth.protos import tfserving_pb2
@@ -55,6 +55,11 @@ def parse(text: str) -> dict[str, Entry]:
 def _line(name: str, item: Entry) -> str:
     versions = " ".join(f"versions: {number}" for number in item.versions)
     return (
-        f'  config {{ name: "{name}" base_path: "{item.base_path}" model_platform: "{PLATFORM}" '
-        f"model_version_policy {{ specific {{ {versions} }} }} }}"
+        f"  config {{ name: {_quoted(name)} base_path: {_quoted(item.base_path)} "
+        f'model_platform: "{PLATFORM}" model_version_policy {{ specific {{ {versions} }} }} }}'
     )
+
+
+def _quoted(text: str) -> str:
+    """Return a text that cannot end its quotes, whatever is in it."""
+    return f'"{text_encoding.CEscape(text.encode(), as_utf8=False)}"'

@@ -6,7 +6,7 @@ At most 16 KiB of YAML without anchors, with the keys `keep` and `pin` and nothi
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError
 
-from berth.domain import canonical
+from berth.domain import canonical, names
 from berth.domain.documents import Model, Wants
 from berth.domain.errors import InvalidModel
 
@@ -20,7 +20,7 @@ class ServingYaml(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     keep: StrictInt = Field(default=1, ge=1, le=8)
-    pin: StrictInt | None = Field(default=None, ge=1)
+    pin: StrictInt | None = Field(default=None, ge=1, le=names.MAX_VERSION)
 
 
 def parse(data: bytes) -> ServingYaml:
@@ -62,6 +62,11 @@ def _bounded(data: bytes) -> None:
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH:
             raise InvalidModel("serving.yaml: nested too deeply")
+    node = yaml.compose(data, Loader=yaml.SafeLoader)
+    if isinstance(node, yaml.MappingNode):
+        keys = [str(key.value) for key, _ in node.value]
+        if len(set(keys)) != len(keys):
+            raise InvalidModel("serving.yaml: a key is there twice")
 
 
 def _first_line(error: Exception) -> str:
