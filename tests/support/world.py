@@ -1,0 +1,367 @@
+"""A whole Berth over the memory twins: what is published is delivered, until everything is quiet.
+
+`World.run` delivers as Eventarc does: an error that may pass brings the same message again, later.
+"""
+
+import base64
+import json
+from collections import Counter, deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import yaml
+
+from berth import events
+from berth.adapters.memory import MemoryClock, MemoryProbe, MemoryPublisher
+from berth.adapters.memory_objects import MemoryBuckets
+from berth.adapters.memory_servers import LOADS, MemoryModelServers, ServerRuntime
+from berth.adapters.memory_workloads import MemoryWorkloads
+from berth.adapters.outbox import PublishedOutbox, Topics, Writing
+from berth.app.admit_model import AdmitModel
+from berth.app.admit_version import AdmitVersion
+from berth.app.admit_wishes import AdmitWishes
+from berth.app.judging import Judging
+from berth.app.on_customer_event import OnCustomerEvent
+from berth.app.on_upload import OnUpload
+from berth.app.placing import Placing
+from berth.app.promotion import Promotion
+from berth.app.reconcile_fleet import ReconcileFleet
+from berth.app.reconcile_shard import ReconcileShard
+from berth.app.status import Status
+from berth.app.verdicts import Verdicts
+from berth.domain import documents
+from berth.domain.documents import Admission, Footprint, Model, RestartPolicy, Template
+from berth.domain.errors import Retryable, Terminal
+from berth.domain.fleet import FirstShards
+from berth.domain.observation import VersionStatus
+from berth.domain.outcome import Outcome
+from berth.domain.probing import Measurements, ProbeReport
+from berth.domain.shard_status import ShardStatus
+from berth.domain.workload import Buckets
+from infra.functions import ROOT
+
+MIB = 1024**2
+MOUNT = "/models"
+MANIFESTS = tuple(
+    yaml.safe_load(p.read_text()) for p in sorted((ROOT / "k8s/shard").glob("*.yaml"))
+)
+SHARD_FILE = "variables/variables.data-00000-of-00001"
+FILES: Mapping[str, bytes] = {
+    "saved_model.pb": b"graph",
+    "variables/variables.index": b"index",
+    SHARD_FILE: b"weights",
+}
+MAX_ATTEMPTS = 60
+
+
+class Crash(Exception):
+    """The process is gone: every call of it fails from here on."""
+
+
+@dataclass(slots=True)
+class Delivery:
+    """One message on its way to one function."""
+
+    topic: str
+    data: bytes
+    message: str
+    attempts: int = 0
+
+
+@dataclass(slots=True)
+class Mount:
+    """The models bucket as the servers see it. `broken` maps (base path, version) to how a load ends."""
+
+    buckets: MemoryBuckets
+    broken: dict[tuple[str, int], VersionStatus] = field(default_factory=dict)
+
+    def get(self, base_path: str) -> dict[int, VersionStatus]:
+        prefix = base_path.removeprefix(MOUNT + "/") + "/"
+        found = {}
+        for name in list(self.buckets.objects["models"]):
+            if name.startswith(prefix) and name.endswith("/saved_model.pb"):
+                number = int(name.removeprefix(prefix).split("/")[0])
+                found[number] = self.broken.get((base_path, number), LOADS)
+        return found
+
+
+class World:
+    """Buckets, clock, topics, cluster and servers, and every use case wired over them."""
+
+    def __init__(self, *, shards=1, replicas=2, memory=2048 * MIB, max_models=200, load_ticks=1):
+        self.clock = MemoryClock()
+        self.buckets = MemoryBuckets(self.clock)
+        self.uploads, self.models, self.control = map(
+            self.buckets.store, ("uploads", "models", "control")
+        )
+        self.publisher = MemoryPublisher()
+        self.servers = MemoryModelServers(load_ticks=load_ticks)
+        self.mount = Mount(self.buckets)
+        self.servers.files = self.mount
+        self.workloads = MemoryWorkloads(self.clock, ServerRuntime(self.servers, self.boot))
+        self.probe = MemoryProbe(self.judge)
+        self.measured = Measurements(
+            load_seconds=0.1,
+            run_seconds=0.01,
+            resident_bytes=10 * MIB,
+            peak_bytes=12 * MIB,
+            child_seconds=0.5,
+        )
+        self.outbox = PublishedOutbox(
+            self.publisher,
+            Topics("events", "admissions", "shards"),
+            Writing(events.encode, events.encode_request, events.encode_shard),
+            self.clock,
+        )
+        self.first = FirstShards(shards, replicas, replicas * 2, memory, max_models)
+        self.queue: deque[Delivery] = deque()
+        self.outcomes: list[tuple[str, Outcome]] = []
+        self.refused: list[tuple[str, Terminal]] = []
+        self.handled: Counter[str] = Counter()
+        self.duplicates = 0
+        self._uploads_seen = 0
+        self._messages = 0
+        self.clock.on_sleep.append(lambda seconds: self.tick())
+        self._wire()
+        self.install_starter()
+
+    def _wire(self) -> None:
+        draw = lambda n: 0  # noqa: E731
+        verdicts = Verdicts(self.uploads)
+        placing = Placing(self.control, self.outbox, draw)
+        judging = Judging(
+            uploads_bucket="uploads",
+            control=self.control,
+            outbox=self.outbox,
+            probe=self.probe,
+            promotion=Promotion("uploads", self.models),
+            placing=placing,
+            verdicts=verdicts,
+            clock=self.clock,
+        )
+        self.on_upload = OnUpload("uploads", self.uploads, self.control, self.outbox)
+        self.on_customer_event = OnCustomerEvent(
+            self.uploads, self.control, self.outbox, self.clock, draw
+        )
+        self.admit_model = AdmitModel(
+            versions=AdmitVersion(
+                self.uploads, self.control, self.outbox, judging, verdicts, self.clock
+            ),
+            wishes=AdmitWishes(self.uploads, self.control, self.outbox, verdicts, self.clock),
+            verdicts=verdicts,
+            clock=self.clock,
+        )
+        self.reconcile_shard = ReconcileShard(
+            control=self.control,
+            workloads=self.workloads,
+            servers=self.servers,
+            outbox=self.outbox,
+            clock=self.clock,
+            manifests=MANIFESTS,
+            buckets=Buckets("berth", "models", "control"),
+            mount=MOUNT,
+        )
+        self.reconcile_fleet = ReconcileFleet(
+            self.uploads, self.control, self.outbox, self.clock, self.first
+        )
+        self.status = Status(self.control)
+        self.functions = {
+            "uploaded": (events.uploaded, self.on_upload),
+            "customers": (events.customer_event, self.on_customer_event),
+            "admissions": (events.admission_request, self.admit_model),
+            "shards": (events.shard_request, self.reconcile_shard),
+            "ticks": (events.fleet_tick, self.reconcile_fleet),
+        }
+
+    # What the outside does
+
+    def install_starter(self) -> None:
+        footprint = Footprint(resident_bytes=MIB, peak_bytes=MIB, load_seconds=0.1)
+        template = Template(digest="starter", footprint=footprint)
+        self.control.put("templates/starter.json", template.encode(), if_generation=None)
+        self.models.put("templates/starter/1/saved_model.pb", b"starter", if_generation=None)
+
+    def policy(self, **fields) -> None:
+        body = RestartPolicy(**fields).encode()
+        self.control.put("fleet/policy.json", body, if_generation=None)
+
+    def customer(self, kind: str, customer: str, at: int = 0, **fields) -> None:
+        """Publish a customer event; `at` orders them, in minutes."""
+        time = f"2026-01-01T00:{at:02}:00Z"
+        payload = {"customer": customer, **fields}
+        body = {"specversion": "1.0", "type": f"customer.{kind}", "time": time, "data": payload}
+        if kind == "deleted":
+            body["type"] = "model.deleted"
+        self.send("customers", json.dumps(body).encode())
+
+    def sign_up(self, customer: str = "acme", plan: str = "standard", at: int = 0) -> None:
+        self.customer("signed_up", customer, at, plan=plan)
+
+    def put(self, name: str, data: bytes) -> None:
+        """Upload one object; its event is on its way."""
+        self.uploads.put(name, data, if_generation=None)
+        self._collect()
+
+    def upload(self, version: str, files: Mapping[str, bytes] = FILES, **renamed) -> None:
+        for name, data in {**files, **renamed}.items():
+            self.put(f"{version}/{name}", data)
+
+    def judge(self, request) -> ProbeReport:
+        """Judge by the bytes: files that are not all there, or a graph that says it is bad."""
+        names = request.manifest.by_name()
+        missing = tuple(sorted(set(FILES) - set(names)))
+        if missing:
+            return ProbeReport(state="INCOMPLETE", reason="files are missing", missing=missing)
+        graph = self.buckets.objects["uploads"][request.prefix + "saved_model.pb"].data
+        if graph.startswith(b"bad"):
+            return ProbeReport(state="REJECTED", reason="the graph is bad")
+        return ProbeReport(
+            state="ACCEPTED", reason="", files=tuple(sorted(FILES)), measurements=self.measured
+        )
+
+    # Delivery
+
+    def send(self, topic: str, data: bytes, message: str = "") -> None:
+        self._messages += 1
+        self.queue.append(Delivery(topic, data, message or f"m{self._messages}"))
+
+    def run(self) -> None:
+        """Deliver until nothing is on its way."""
+        self._collect()
+        while self.queue:
+            self.deliver(self.queue.popleft())
+            self._collect()
+
+    def deliver(self, delivery: Delivery) -> None:
+        """Deliver once; what may be retried is queued again after a pause, in which the world moves."""
+        parse, handler = self.functions[delivery.topic]
+        self.handled[delivery.topic] += 1
+        try:
+            outcome = handler.handle(parse(self.event(delivery)))
+        except Terminal as error:
+            self.refused.append((delivery.topic, error))
+        except (Retryable, Crash):
+            delivery.attempts += 1
+            if delivery.attempts > MAX_ATTEMPTS:
+                raise
+            self.revive()
+            self.clock.sleep(5)
+            self.queue.append(delivery)
+        else:
+            self.outcomes.append((delivery.topic, outcome))
+
+    def event(self, delivery: Delivery) -> events.CloudEvent:
+        attributes = {"type": "test", "source": "test", "id": delivery.message}
+        if delivery.topic == "uploaded":
+            return events.CloudEvent(attributes, json.loads(delivery.data))
+        message = {
+            "data": base64.b64encode(delivery.data).decode(),
+            "messageId": delivery.message,
+            "publishTime": "2026-01-01T00:00:00Z",
+        }
+        return events.CloudEvent(attributes, {"message": message})
+
+    def _collect(self) -> None:
+        for topic in ("admissions", "shards"):
+            for message in self.publisher.take(topic):
+                for _ in range(1 + self.duplicates):
+                    self.send(topic, message.data)
+        written = self.uploads.writes[self._uploads_seen :]
+        self._uploads_seen = len(self.uploads.writes)
+        for name, generation in written:
+            body = {"bucket": "uploads", "name": name, "generation": str(generation)}
+            self.send("uploaded", json.dumps(body).encode())
+
+    def tick(self, times: int = 1) -> None:
+        """Let the cluster and the servers move."""
+        for _ in range(times):
+            self.workloads.tick()
+            self.servers.tick()
+
+    def fleet_tick(self, *, sweep: bool = False) -> None:
+        self.send("ticks", json.dumps({"sweep": sweep}).encode())
+        self.run()
+
+    def settle(self, rounds: int = 40) -> "World":
+        """Ticks of the fleet and of the world, until two ticks in a row change nothing."""
+        quiet = 0
+        for _ in range(rounds):
+            before = len(self.outcomes)
+            self.fleet_tick()
+            self.tick(3)
+            self.clock.advance(5)
+            words = {o.word for t, o in self.outcomes[before:]}
+            quiet = quiet + 1 if words == {"converged"} else 0
+            if quiet == 2:
+                return self
+        raise AssertionError(f"not settled: {self.outcomes[-6:]}")
+
+    # Induced failures
+
+    def fail(self, check) -> None:
+        """Call `check(kind, name)` before every call of every port; what it raises is its failure."""
+        self.uploads.before = self.models.before = self.control.before = check
+        self.workloads.before = self.servers.before = check
+        self.publisher.before = lambda topic: check("publish", topic)
+
+    def crash_at(self, number: int) -> None:
+        """Let the running function die at its n-th call of any port."""
+        left = [number]
+
+        def check(kind: str, name: str) -> None:
+            left[0] -= 1
+            if left[0] <= 0:
+                raise Crash(f"{kind} {name}")
+
+        self.fail(check)
+
+    def revive(self) -> None:
+        self.uploads.before = self.models.before = self.control.before = None
+        self.workloads.before = self.servers.before = None
+        self.publisher.before = None
+
+    # What is to be seen
+
+    def boot(self, shard: str) -> str | None:
+        found = self.buckets.objects["control"].get(documents.boot_name(shard))
+        return found.data.decode() if found else None
+
+    def read(self, name: str, kind):
+        found = self.buckets.objects["control"].get(name)
+        return kind.decode(found.data) if found else None
+
+    def model(self, servable: str) -> Model | None:
+        return self.read(f"models/{servable}.json", Model)
+
+    def admission(self, servable: str, number: int) -> Admission | None:
+        return self.read(f"admissions/{servable}/{number}.json", Admission)
+
+    def shard_status(self, shard: str = "shard-0") -> ShardStatus:
+        return self.read(documents.status_name(shard), ShardStatus) or ShardStatus()
+
+    def answer(self, name: str) -> dict[str, object] | None:
+        found = self.buckets.objects["uploads"].get(name)
+        return json.loads(found.data) if found else None
+
+    def said(self, kind: str = "") -> list[tuple[str, str, int | None]]:
+        """Outcomes published, as (kind, servable, version)."""
+        told = []
+        for message in self.publisher.messages["events"]:
+            body = json.loads(message.data)
+            short = body["type"].removeprefix("dev.berth.")
+            if kind in ("", short):
+                told.append((short, body["subject"], body["data"].get("version")))
+        return told
+
+    def loaded(self, shard: str, servable: str) -> set[int]:
+        """Versions that every ready replica has AVAILABLE."""
+        pods = [pod for pod in self.workloads.pods(shard) if pod.serving]
+        states = [self.servers.statuses(p.address, [servable], timeout=1)[servable] for p in pods]
+        found = [{n for n, s in state.items() if s.state == "AVAILABLE"} for state in states]
+        return set.intersection(*found) if found else set()
+
+    @property
+    def mutations(self) -> int:
+        """Writes that were tried, to buckets, cluster and servers."""
+        stores = self.uploads.mutations + self.models.mutations + self.control.mutations
+        return stores + self.workloads.calls["apply"] + self.servers.calls["reload"]

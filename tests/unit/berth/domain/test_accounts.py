@@ -1,0 +1,132 @@
+"""Accounts: the newest revision of each field wins, in whatever order and how often events come."""
+
+import itertools
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from berth.domain import accounts
+from berth.domain.documents import AdmittedVersion, Footprint, Model, Wants
+from berth.domain.errors import InvalidEvent
+from berth.domain.requests import CustomerEvent
+
+
+def event(kind, minute, plan="free", **more):
+    revision = f"2026-01-01T00:{minute:02}:00.000000+00:00"
+    return CustomerEvent(kind, "acme", revision, plan=plan, **more)
+
+
+def after(events):
+    """What the events leave, a change before any sign-up being delivered again until there is one."""
+    known = None
+    waiting = list(events)
+    while waiting:
+        rest = []
+        for one in waiting:
+            if one.kind == "signed_up":
+                known = accounts.signed_up(known, one, home_shard="shard-0")
+            elif known is None:
+                rest.append(one)
+            elif one.kind == "plan_changed":
+                known = accounts.plan_changed(known, one)
+            else:
+                known = accounts.closed(known, one)
+        if len(rest) == len(waiting):
+            return known
+        waiting = rest
+    return known
+
+
+STORY = [
+    event("signed_up", 0, "free"),
+    event("plan_changed", 1, "standard"),
+    event("closed", 2),
+    event("signed_up", 3, "enterprise"),
+]
+
+
+def test_the_story_in_order():
+    known = after(STORY)
+    assert (known.plan, known.state) == ("enterprise", "active")
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(STORY)))
+def test_any_order_tells_the_same_story(order):
+    assert after(order) == after(STORY)
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(
+        st.builds(
+            event,
+            st.sampled_from(["signed_up", "plan_changed", "closed"]),
+            st.integers(0, 59),
+            st.sampled_from(["free", "standard", "enterprise"]),
+        ),
+        max_size=6,
+        unique_by=lambda e: e.revision,
+    ).flatmap(
+        lambda story: st.tuples(
+            st.just(story),
+            st.lists(st.sampled_from(story), max_size=4).flatmap(
+                lambda twice: st.permutations([*story, *twice])
+            )
+            if story
+            else st.just([]),
+        )
+    )
+)
+def test_any_permutation_and_duplication_converges(case):
+    story, shuffled = case
+    assert after(shuffled) == after(sorted(story, key=lambda e: e.revision))
+
+
+def test_an_older_event_changes_nothing_and_an_equal_one_neither():
+    known = after(STORY)
+    for one in STORY:
+        assert after([*STORY, one]) == known
+
+
+def test_the_home_shard_is_sticky():
+    known = accounts.signed_up(None, STORY[0], home_shard="shard-0")
+    assert accounts.signed_up(known, STORY[3], home_shard="shard-1").home_shard == "shard-0"
+
+
+@pytest.mark.parametrize(
+    "change", [accounts.plan_changed, lambda k, e: accounts.signed_up(k, e, home_shard="")]
+)
+def test_an_unknown_plan_is_refused(change):
+    with pytest.raises(InvalidEvent, match="unknown plan"):
+        change(after(STORY), event("plan_changed", 9, "gold"))
+
+
+def digits(*versions, **wants):
+    footprint = Footprint(resident_bytes=1, peak_bytes=1, load_seconds=1)
+    admitted = AdmittedVersion(digest="d", footprint=footprint, admitted_at="t")
+    return Model(
+        customer="acme",
+        model="digits",
+        base_path="acme/digits",
+        shard="shard-0",
+        versions=dict.fromkeys(versions, admitted),
+        wants=Wants(**wants),
+    )
+
+
+def test_a_deleted_model_is_retired_and_an_older_deletion_ignored():
+    gone = accounts.retired(digits(1), event("model.deleted", 5, model="digits"))
+    assert gone.wants.deleted
+    back = accounts.restored(gone, event("signed_up", 6))
+    assert not back.wants.deleted
+    assert accounts.retired(back, event("model.deleted", 5)) == back
+    assert accounts.restored(gone, event("signed_up", 4)) == gone
+
+
+def test_one_version_is_deleted_once_and_an_unknown_one_never():
+    first = accounts.retired(digits(1, 2), event("model.deleted", 5, version=1))
+    assert first.wants.deleted_versions == (1,)
+    assert not first.wants.deleted
+    assert accounts.retired(first, event("model.deleted", 6, version=1)) == first
+    assert accounts.retired(first, event("model.deleted", 6, version=9)) == first

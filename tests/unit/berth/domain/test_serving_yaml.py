@@ -1,0 +1,107 @@
+"""serving.yaml: untrusted bytes become two numbers or a reason the customer can read."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from berth.domain import serving_yaml
+from berth.domain.documents import AdmittedVersion, Footprint, Model, Wants
+from berth.domain.errors import InvalidModel
+from berth.domain.serving_yaml import ServingYaml
+
+
+@pytest.mark.parametrize(
+    ("data", "wishes"),
+    [
+        (b"", ServingYaml()),
+        (b"# nothing\n", ServingYaml()),
+        (b"null", ServingYaml()),
+        (b"{}", ServingYaml()),
+        (b"keep: 2", ServingYaml(keep=2)),
+        (b"pin: 3\nkeep: 8\n", ServingYaml(keep=8, pin=3)),
+        (b"pin: null", ServingYaml()),
+        ("keep: 2".encode("utf-16"), ServingYaml(keep=2)),
+    ],
+)
+def test_what_a_customer_may_say(data, wishes):
+    assert serving_yaml.parse(data) == wishes
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"keep: [", "not YAML"),
+        (b"\xff\xfe\xff", "not YAML"),
+        (b"\x00", "not YAML"),
+        (b"a: b: c", "not YAML"),
+        (b"--- 1\n--- 2\n", "not YAML"),
+        (b"!!python/object/apply:os.system [id]", "not YAML"),
+        (b"keep: !!python/name:os.system", "not YAML"),
+        (b"keep: &a 1\npin: *a", "anchors"),
+        (b"a: &a [x]\nb: &b [*a, *a]\nkeep: 1", "anchors"),
+        (b"[" * 9 + b"]" * 9, "nested too deeply"),
+        (b"[" * 5000, "nested too deeply"),
+        (b"x" * (16 * 1024 + 1), "at most 16384"),
+        (b"- 1", "dictionary"),
+        (b"just text", "dictionary"),
+        (b"keep: 1\nlabels: {stable: 1}", "labels"),
+        (b"Keep: 1", "Keep"),
+        (b"keep: true", "keep"),
+        (b"pin: true", "pin"),
+        (b"keep: '2'", "keep"),
+        (b"keep: 2.0", "keep"),
+        (b"keep: 0", "keep"),
+        (b"keep: 9", "keep"),
+        (b"pin: 0", "pin"),
+        (b"pin: -1", "pin"),
+        (b"? [a, b]\n: 1", "YAML"),
+        (b"keep: 1\nkeep: 2", "twice"),
+        (b"pin: 0x" + b"f" * 4000, "pin"),
+        (b"when: 2026-99-99", "not YAML"),
+    ],
+)
+def test_anything_else_is_refused_with_its_reason(data, reason):
+    with pytest.raises(InvalidModel, match=reason) as caught:
+        serving_yaml.parse(data)
+    assert str(caught.value).startswith("serving.yaml")
+    assert len(str(caught.value)) < 1000
+
+
+@settings(max_examples=150)
+@given(
+    st.binary(max_size=60)
+    | st.text(alphabet="keppin: 0123456789[]{}&*!?-\n'\"", max_size=60).map(str.encode)
+)
+def test_any_bytes_give_wishes_or_that_one_error(data):
+    try:
+        wishes = serving_yaml.parse(data)
+    except InvalidModel:
+        return
+    assert 1 <= wishes.keep <= 8
+
+
+def model(*versions, deleted=()):
+    footprint = Footprint(resident_bytes=1, peak_bytes=1, load_seconds=1)
+    admitted = AdmittedVersion(digest="d", footprint=footprint, admitted_at="t")
+    return Model(
+        customer="acme",
+        model="digits",
+        base_path="acme/digits",
+        shard="shard-0",
+        versions=dict.fromkeys(versions, admitted),
+        wants=Wants(deleted_versions=deleted),
+    )
+
+
+def test_wishes_become_wants_with_their_generation():
+    wants = serving_yaml.applied(model(1, 2), ServingYaml(keep=2, pin=1), generation=7)
+    assert (wants.keep, wants.pin, wants.source_generation) == (2, 1, 7)
+
+
+@pytest.mark.parametrize(
+    ("known", "there"),
+    [(model(1, 3), "1, 3"), (model(), "none"), (model(1, 2, deleted=(2,)), r"admitted: 1\)")],
+)
+def test_a_pin_of_a_version_that_is_not_there_is_refused_naming_those_that_are(known, there):
+    with pytest.raises(InvalidModel, match=there):
+        serving_yaml.applied(known, ServingYaml(pin=2), generation=7)
