@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import grpc
-from berth.protos import tfserving_pb2 as pb
 from google.protobuf import text_format
+
+from berth.protos import tfserving_pb2 as pb
 
 HOST = "127.0.0.1"
 # gRPC methods: service, request and response.
@@ -210,10 +211,10 @@ class ModelServer:
 
     # REST
 
-    def rest(self, method, path, body=None, headers=None):
+    def rest(self, method, path, body=None, headers=None, seconds=20):
         if isinstance(body, dict):
             body = json.dumps(body)
-        connection = http.client.HTTPConnection(HOST, self.rest_port, timeout=20)
+        connection = http.client.HTTPConnection(HOST, self.rest_port, timeout=seconds)
         with contextlib.closing(connection):
             connection.request(method, path, body, headers or {})
             answer = connection.getresponse()

@@ -3,9 +3,9 @@
 import time
 
 import pytest
-from berth.protos import tfserving_pb2 as pb
 from grpc_health.v1 import health_pb2
 
+from berth.protos import tfserving_pb2 as pb
 from tests.contract.tfserving.conftest import put
 from tests.support import models
 from tests.support.model_server import AVAILABLE, GONE, config, refused

@@ -181,6 +181,7 @@ def test_warmup_requests(empty, model, request, content, code, message):
 
 def warmup_record():
     import google_crc32c
+
     from berth.protos import tfserving_pb2 as pb
 
     def masked(content):

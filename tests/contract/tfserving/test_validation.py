@@ -2,9 +2,9 @@
 
 import grpc
 import pytest
-from berth.protos import tfserving_pb2 as pb
 from google.protobuf import any_pb2
 
+from berth.protos import tfserving_pb2 as pb
 from tests.support import models
 from tests.support.model_server import AVAILABLE, GONE, config, refused
 

@@ -5,8 +5,9 @@ import subprocess
 import sys
 
 import pytest
-from berth.protos import tensorflow_pb2, tfserving_pb2
 from google.protobuf.descriptor import FieldDescriptor as Field
+
+from berth.protos import tensorflow_pb2, tfserving_pb2
 
 # Run in a process of its own: the official modules are found without running TensorFlow's own
 # __init__, which would cost seconds and half a gigabyte.
@@ -47,6 +48,8 @@ def all_messages(messages):
 
 
 def official(full_name):
+    if not full_name.startswith("berth."):
+        return full_name
     first, *rest = full_name.removeprefix("berth.tensorflow.").split(".")
     return ".".join(("tensorflow", RENAMED.get(first, first), *rest))
 
