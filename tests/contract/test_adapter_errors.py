@@ -139,7 +139,7 @@ def service():
 @pytest.fixture
 def bucket(service, monkeypatch):
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", service.url)
-    monkeypatch.setattr(gcs, "RETRY", gcs.RETRY.with_timeout(0.3).with_delay(initial=0.05))
+    monkeypatch.setattr(gcs, "RETRY", gcs.RETRY.with_timeout(0.12).with_delay(initial=0.02))
     client = gcs.client("contract", anonymous=True)
     yield gcs.GcsObjectStore(client, "bucket")
     client.close()
@@ -224,7 +224,7 @@ def test_bytes_that_do_not_match_their_checksum_are_refused(service, bucket):
 
 def test_nobody_listening_is_unavailable(monkeypatch):
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", "http://127.0.0.1:1")
-    monkeypatch.setattr(gcs, "RETRY", gcs.RETRY.with_timeout(0.3).with_delay(initial=0.05))
+    monkeypatch.setattr(gcs, "RETRY", gcs.RETRY.with_timeout(0.12).with_delay(initial=0.02))
     client = gcs.client("contract", anonymous=True)
     with pytest.raises(errors.Unavailable):
         gcs.GcsObjectStore(client, "bucket").get("a")

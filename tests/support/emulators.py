@@ -1,8 +1,7 @@
 """The real halves of the contract tests: parts of the local stack, each started alone."""
 
-import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -65,18 +64,3 @@ def cluster(folder: Path) -> Iterator[Path]:
     parts = kubernetes.parts(binary, folder, chosen, hpa_seconds=1)
     with running(parts[:3], folder):
         yield folder / "kubeconfig"
-
-
-@contextmanager
-def model_server(folder: Path, config: str, flags: Mapping[str, object]) -> Iterator[Running]:
-    """Start the TF Serving stand-in with a boot config, ports still closed; yields the process."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "models.config").write_text(config)
-    given = {"model_config_file": folder / "models.config", **flags}
-    argv = (sys.executable, "-m", "infra.local.tfserving")
-    argv += tuple(f"--{name}={value}" for name, value in given.items())
-    root = Path(__file__).parents[2]
-    environment = {"PYTHONPATH": f"{root / 'shared'}:{root}", "TF_CPP_MIN_LOG_LEVEL": "2"}
-    part = Part("tfserving", argv, lambda: True, environment, cwd=root, grace=2.0)
-    with running((part,), folder) as started:
-        yield started[0]

@@ -36,6 +36,8 @@ def client(project: str, *, anonymous: bool = False) -> storage.Client:
     pool = requests.adapters.HTTPAdapter(pool_connections=4, pool_maxsize=CONNECTIONS)
     made._http.mount("https://", pool)
     made._http.mount("http://", pool)
+    # Made for traces: it asks for each bucket's metadata in a thread, and again after every 404.
+    made._bucket_metadata_cache = None
     return made
 
 

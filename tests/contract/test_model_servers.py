@@ -1,0 +1,304 @@
+"""What Berth relies on in ModelService, on the memory twin and on the TensorFlow Serving stand-in."""
+
+import itertools
+import shutil
+import time
+
+import pytest
+
+from berth.adapters.memory_servers import MemoryModelServers
+from berth.adapters.tfserving import GrpcModelServers
+from berth.domain.errors import Unavailable
+from tests.support import models
+from tests.support.model_server import ModelServer
+
+EMPTY = "model_config_list {}"
+_names = itertools.count(1)
+FLAGS = {
+    "file_system_poll_wait_seconds": 1,
+    "max_num_load_retries": 0,
+    "num_load_threads": 2,
+    "num_unload_threads": 2,
+}
+
+
+class Twin:
+    """Memory servers and their files."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.servers = MemoryModelServers()
+        self.address = "10.0.0.1"
+
+    def boot(self, config):
+        self.servers.boot(self.address, config)
+
+    def settle(self, condition):
+        for _ in range(100):
+            if condition():
+                return
+            self.servers.tick()
+        pytest.fail("the condition did not come true")
+
+    def sweep(self):
+        self.servers.tick(2)
+
+    def ended(self):
+        return self.servers.exited(self.address)
+
+    def add(self, name, version):
+        self.servers.add_files(f"{self.folder}/{name}", version)
+
+    def add_broken(self, name, version):
+        self.servers.add_files(f"{self.folder}/{name}", version, code=11, message="Read less bytes")
+
+    def close(self):
+        """Nothing runs."""
+
+
+class Process:
+    """A server process and a folder of models."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.servers = GrpcModelServers()
+        self.process = None
+        self.address = None
+
+    def boot(self, config):
+        home = self.folder.parent / f"server-{next(_names)}"
+        home.mkdir()
+        self.process = ModelServer(home, models=config, **FLAGS)
+        self.address = f"127.0.0.1:{self.process.port}"
+
+    def settle(self, condition):
+        deadline = time.monotonic() + 30
+        while not condition():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+    def sweep(self):
+        # What a failed version last said stays, so that nothing shows when it was let go.
+        time.sleep(1.5)
+
+    def ended(self):
+        return self.process.process.poll() is not None
+
+    def add(self, name, version):
+        target = self.folder / name / str(version)
+        partial = self.folder / f"partial-{next(_names)}"
+        shutil.copytree(models.model("half_plus_two") / "1", partial)
+        target.parent.mkdir(exist_ok=True)
+        shutil.rmtree(target, ignore_errors=True)
+        partial.rename(target)
+
+    def add_broken(self, name, version):
+        self.add(name, version)
+        file = self.folder / name / str(version) / "saved_model.pb"
+        file.write_bytes(file.read_bytes()[:20])
+
+    def close(self):
+        self.servers.close()
+        if self.process:
+            self.process.__exit__()
+
+
+class World:
+    """One server and the words of the tests."""
+
+    def __init__(self, made):
+        self.made = made
+        self.servers, self.add, self.add_broken = made.servers, made.add, made.add_broken
+
+    def config(self, *listed):
+        """The text of a config of (name, versions)."""
+        text = ""
+        for name, versions in listed:
+            numbers = " ".join(f"versions: {number}" for number in versions)
+            text += (
+                f'config {{ name: "{name}" base_path: "{self.made.folder}/{name}"'
+                f' model_platform: "tensorflow"'
+                f" model_version_policy {{ specific {{ {numbers} }} }} }}\n"
+            )
+        return f"model_config_list {{ {text} }}"
+
+    def boot(self, config=EMPTY, *, wait=True):
+        self.made.boot(config)
+        if wait:
+            self.made.settle(self.answers)
+
+    def answers(self):
+        try:
+            self.servers.statuses(self.made.address, ["any"], timeout=2)
+        except Unavailable:
+            return False
+        return True
+
+    def reload(self, *listed, timeout=20):
+        return self.servers.reload(self.made.address, self.config(*listed), timeout=timeout)
+
+    def states(self, name):
+        found = self.servers.statuses(self.made.address, [name], timeout=5)[name]
+        return {number: status.state for number, status in found.items()}
+
+    def until(self, name, **states):
+        wanted = {int(number[1:]): state for number, state in states.items()}
+        self.made.settle(lambda: self.states(name) == wanted)
+
+
+@pytest.fixture(params=["twin", "process"])
+def world(request, tmp_path):
+    folder = tmp_path / "models"
+    folder.mkdir()
+    made = Twin(folder) if request.param == "twin" else Process(folder)
+    yield World(made)
+    made.close()
+
+
+def test_a_name_never_seen_has_no_versions(world):
+    world.boot()
+    found = world.servers.statuses(world.made.address, ["a", "b"], timeout=5)
+    assert found == {"a": {}, "b": {}}
+
+
+def test_a_thousand_names_are_asked_for_at_once(world):
+    world.boot()
+    names = [f"name-{number}" for number in range(1000)]
+    begun = time.monotonic()
+    found = world.servers.statuses(world.made.address, names, timeout=20)
+    assert list(found) == names
+    assert time.monotonic() - begun < 10
+    assert world.servers.statuses(world.made.address, [], timeout=5) == {}
+
+
+def test_a_reload_that_adds_a_model_returns_when_it_is_there(world):
+    world.boot()
+    world.add("a", 1)
+    assert world.reload(("a", [1])) == ""
+    assert world.states("a") == {1: "AVAILABLE"}
+
+
+def test_a_second_version_is_not_waited_for_and_comes(world):
+    world.boot()
+    world.add("a", 1)
+    world.add("a", 2)
+    world.reload(("a", [1]))
+    assert world.reload(("a", [1, 2])) == ""
+    world.until("a", v2="AVAILABLE", v1="AVAILABLE")
+    assert list(world.states("a")) == [2, 1]
+    world.reload(("a", [2]))
+    world.until("a", v2="AVAILABLE", v1="END")
+    (old,) = [
+        status
+        for number, status in world.servers.statuses(world.made.address, ["a"], timeout=5)[
+            "a"
+        ].items()
+        if number == 1
+    ]
+    assert (old.code, old.message) == (0, "")
+
+
+def test_a_config_replaces_the_one_before(world):
+    world.boot()
+    for name in ("a", "b"):
+        world.add(name, 1)
+    world.reload(("a", [1]))
+    world.reload(("b", [1]))
+    world.until("a", v1="END")
+    assert world.states("b") == {1: "AVAILABLE"}
+
+
+def test_a_version_that_is_not_there_unloads_what_is(world):
+    world.boot()
+    world.add("a", 1)
+    world.reload(("a", [1]))
+    assert world.reload(("a", [2])) == ""
+    world.until("a", v1="END")
+
+
+def test_a_new_model_that_fails_is_told_once_and_harms_no_other(world):
+    world.boot()
+    world.add("a", 1)
+    world.add_broken("b", 1)
+    text = world.reload(("a", [1]), ("b", [1]))
+    assert text.startswith(
+        "1 model(s) did not become available: {{name: b version: 1} due to error: "
+    )
+    assert "Read less bytes" in text
+    assert world.states("a") == {1: "AVAILABLE"}
+    failed = world.servers.statuses(world.made.address, ["b"], timeout=5)["b"][1]
+    assert (failed.state, failed.code) == ("END", 11)
+    assert "Read less bytes" in failed.message
+    assert world.reload(("a", [1]), ("b", [1])) == ""
+    assert world.states("b") == {1: "END"}
+
+
+def test_a_failed_version_is_tried_again_when_it_left_and_came_back(world):
+    world.boot()
+    world.add("a", 1)
+    world.add_broken("a", 2)
+    world.reload(("a", [1]))
+    world.reload(("a", [1, 2]))
+    world.until("a", v2="END", v1="AVAILABLE")
+    world.add("a", 2)
+    world.reload(("a", [1]))
+    world.made.sweep()
+    assert world.states("a") == {2: "END", 1: "AVAILABLE"}
+    world.reload(("a", [1, 2]))
+    world.until("a", v2="AVAILABLE", v1="AVAILABLE")
+
+
+def test_a_config_that_lists_a_name_twice_is_refused_whole(world):
+    world.boot()
+    world.add("a", 1)
+    assert "Illegal to list model a multiple times" in world.reload(("a", [1]), ("a", [1]))
+    assert world.states("a") == {}
+
+
+def test_a_path_that_is_missing_holds_every_reload_until_it_is_there(world):
+    world.boot()
+    world.add("a", 1)
+    with pytest.raises(Unavailable):
+        world.reload(("missing", [1]), timeout=2)
+    with pytest.raises(Unavailable):
+        world.reload(("a", [1]), timeout=2)
+    assert world.states("a") == {}
+    world.add("missing", 1)
+    world.until("a", v1="AVAILABLE")
+    world.until("missing", v1="END")
+
+
+def test_a_boot_config_is_loaded_before_anything_is_answered(world):
+    world.add("a", 1)
+    world.add("b", 3)
+    world.boot(world.config(("a", [1]), ("b", [3])))
+    assert (world.states("a"), world.states("b")) == ({1: "AVAILABLE"}, {3: "AVAILABLE"})
+
+
+def test_a_boot_config_with_a_broken_model_ends_the_process(world):
+    world.add("a", 1)
+    world.add_broken("b", 1)
+    world.boot(world.config(("a", [1]), ("b", [1])), wait=False)
+    world.made.settle(world.made.ended)
+    assert not world.answers()
+
+
+def test_who_does_not_listen_is_unavailable(world):
+    world.boot()
+    gone = "127.0.0.1:1"
+    begun = time.monotonic()
+    with pytest.raises(Unavailable):
+        world.servers.statuses(gone, ["a"], timeout=5)
+    with pytest.raises(Unavailable):
+        world.servers.reload(gone, EMPTY, timeout=5)
+    assert time.monotonic() - begun < 5
+
+
+def test_channels_are_bounded(tmp_path):
+    servers = GrpcModelServers(port=1, channels=2)
+    for number in range(2, 6):
+        with pytest.raises(Unavailable):
+            servers.statuses(f"127.0.0.{number}", ["a"], timeout=1)
+    assert list(servers._channels) == ["127.0.0.4", "127.0.0.5"]
+    servers.close()
+    assert not servers._channels
