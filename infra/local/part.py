@@ -10,7 +10,7 @@ class Part:
     """One process of the stack.
 
     `ready` is polled until it returns True; it returns False while the part starts and raises only
-    for bugs. `user` names an unprivileged account to run as when the stack runs as root.
+    for bugs. `user` is the unprivileged account to run as when the stack runs as root.
     `environment` is all that the process gets besides PATH and LANG. It starts once the parts and
     steps named in `after` are ready, and is stopped before them, with `grace` seconds to end by
     itself. With `restart` it is started again when it ends.
@@ -20,7 +20,7 @@ class Part:
     argv: tuple[str, ...]
     ready: Callable[[], bool]
     environment: Mapping[str, str] = field(default_factory=dict)
-    user: str | None = None
+    user: int | None = None
     cwd: Path | None = None
     after: tuple[str, ...] = ()
     restart: bool = False

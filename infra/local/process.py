@@ -54,7 +54,7 @@ class Running:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
                 user=account,
-                group="nogroup" if account else None,
+                group=account,
                 extra_groups=[] if account else None,
             )
         self.identity = Identity(self.process.pid, _created(self.process.pid))

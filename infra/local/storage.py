@@ -1,7 +1,6 @@
 """Cloud Storage in the local stack: fake-gcs-server, its buckets and their notifications."""
 
 import os
-import pwd
 import shutil
 from pathlib import Path
 
@@ -11,7 +10,9 @@ from google.cloud import storage
 from infra.local import http
 from infra.local.part import Part
 
-_UNPRIVILEGED = "nobody"
+# The account of the serving pods (runAsUser of k8s/shard): the server makes files that only their
+# owner may read, and no GCS FUSE stands between to present them otherwise.
+_UNPRIVILEGED = 65532
 
 
 def part(binary: Path, folder: Path, port: int, pubsub: str) -> Part:
@@ -28,9 +29,8 @@ def part(binary: Path, folder: Path, port: int, pubsub: str) -> Part:
     except OSError:
         shutil.copy2(binary, own)
     if os.geteuid() == 0:
-        account = pwd.getpwnam(_UNPRIVILEGED)
         for path in (folder, objects):
-            os.chown(path, account.pw_uid, account.pw_gid)
+            os.chown(path, _UNPRIVILEGED, _UNPRIVILEGED)
     address = f"127.0.0.1:{port}"
     argv = (
         *(f"./{own.name}", "-backend", "filesystem", "-filesystem-root", objects.name),

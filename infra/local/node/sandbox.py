@@ -75,6 +75,16 @@ def _open_paths(root: str, paths: list[str]) -> None:
         _mount("", f"{root}{closed}", MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV)
 
 
+def _uncover(root: str, paths: list[str], mounts: list[dict[str, Any]]) -> None:
+    """Show what the image needs and a writable volume hides, such as a checkout in /tmp."""
+    writable = [mount["target"] for mount in mounts if not mount["read_only"]]
+    for text in paths:
+        for path in {Path(text), Path(text).resolve()}:
+            if path.exists() and any(path.is_relative_to(target) for target in writable):
+                os.makedirs(f"{root}{path}", mode=0o755, exist_ok=True)
+                _bind(str(path), f"{root}{path}", read_only=True)
+
+
 def _new_root(spec: dict[str, Any]) -> None:
     """Build a root of binds: the host's folders read-only, and the pod's volumes over them."""
     root = spec["root"]
@@ -92,6 +102,7 @@ def _new_root(spec: dict[str, Any]) -> None:
         target = f"{root}{mount['target']}"
         os.makedirs(target, mode=0o755, exist_ok=True)
         _bind(mount["source"], target, read_only=mount["read_only"])
+    _uncover(root, spec["paths"], spec["mounts"])
     _mount("", root, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV)
     os.chdir(root)
     _checked(_libc.syscall(SYS_PIVOT_ROOT[os.uname().machine], b".", b"."), "pivot_root")
