@@ -107,7 +107,8 @@ def plan(here: Site, options: Options) -> Layout:
     if options.cluster:
         nodes += _cluster(here)
     nodes += _functions(here, environment)
-    nodes += [_relay(here), _ticker(here)]
+    awaited = ("templates", "manifests") if options.cluster else ("templates",)
+    nodes += [_relay(here), _ticker(here, awaited)]
     return Layout(tuple(one for one in nodes if one.name not in options.without), environment)
 
 
@@ -267,7 +268,7 @@ def _relay(here: Site) -> Part:
     )
 
 
-def _ticker(here: Site) -> Part:
+def _ticker(here: Site, after: tuple[str, ...]) -> Part:
     return Part(
         name="ticker",
         argv=(sys.executable, "-m", "infra.local.ticker", PROJECT),
@@ -276,6 +277,6 @@ def _ticker(here: Site) -> Part:
             "PYTHONPATH": functions.PYTHONPATH,
             "PUBSUB_EMULATOR_HOST": here.topics.host,
         },
-        after=("topics",),
+        after=after,
         restart=True,
     )

@@ -1,5 +1,7 @@
 """Cloud Scheduler in the local stack: publishes what infra/schedules.yaml says when it is due.
 
+Everything is due once at the start, as after a deployment: a new fleet need not wait for a minute.
+
 `python -m infra.local.ticker PROJECT`, with PUBSUB_EMULATOR_HOST in its environment.
 """
 
@@ -31,7 +33,7 @@ def main() -> None:
         signal.signal(number, lambda *_: stopping.set())
     publisher = pubsub_v1.PublisherClient()
     active = [one for one in schedules.read() if not one.paused]
-    due = {one.name: following(one, datetime.now(UTC)) for one in active}
+    due = {one.name: datetime.now(UTC) for one in active}
     while not stopping.wait(max(0.0, (min(due.values()) - datetime.now(UTC)).total_seconds())):
         for one in active:
             if due[one.name] > datetime.now(UTC):

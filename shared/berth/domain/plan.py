@@ -111,7 +111,7 @@ def make(seen: Observation, frame: Frame) -> Plan:
     if status != seen.status and (announcements or quiet):
         actions.append(WriteStatus(status, seen.status_generation))
     actions += config[1]
-    return Plan(tuple(actions), open=_open(seen, steps))
+    return Plan(tuple(actions), open=_open(steps))
 
 
 def _config_actions(
@@ -200,8 +200,6 @@ def _event(kind: str, name: str, number: int, record: ModelRecord, seen: Observa
     return ModelEvent(kind, name, number, reason=reason, shard=seen.shard.shard, revision=revision)
 
 
-def _open(seen: Observation, steps: Mapping[str, rollout.Step]) -> tuple[str, ...]:
-    """Servables that a watching pass should wait for: something is on its way on the replicas."""
-    if not seen.serving:
-        return ()
+def _open(steps: Mapping[str, rollout.Step]) -> tuple[str, ...]:
+    """Servables that a pass should wait for: on their way on the replicas, or waiting for replicas."""
     return tuple(name for name, step in steps.items() if step.record.state == "LOADING")
