@@ -89,7 +89,11 @@ class Api:
         with response:
             _checked(response)
             for line in response.iter_lines(chunk_size=None):
-                yield json.loads(line)
+                try:
+                    event = json.loads(line)
+                except json.JSONDecodeError:
+                    return  # a server that ended in the middle of a line
+                yield event
 
     def _send(
         self, method: str, path: str, body: Json | None = None, kind: str = "application/json"

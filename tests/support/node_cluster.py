@@ -6,9 +6,10 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+import psutil
 import yaml
 
 from infra.local import kubernetes
@@ -62,6 +63,9 @@ class Cluster:
         self.folder, self.state, self.buckets = folder, folder / "node", folder / "buckets"
         self.kubeconfig = folder / "kubeconfig"
         self.agents = ExitStack()
+        # pods of two runs on one machine must not meet: a free port names this run's addresses
+        port = free_ports(1)[0]
+        self.network = f"127.{64 + port % 64}.{port // 64 % 256}."
 
     def start_agent(self):
         """Start the node's agent, or another one after it died; it ends with `agents`."""
@@ -75,9 +79,18 @@ class Cluster:
             *(sys.executable, "-m", "infra.local.node"),
             *("--kubeconfig", str(self.folder / "node.kubeconfig")),
             *("--buckets", str(self.buckets), "--state", str(self.state)),
-            *("--images", str(self.folder / "images.yaml"), "--cidr", "127.77.0.0/16"),
+            *("--images", str(self.folder / "images.yaml"), "--cidr", self.network + "0/24"),
             *("--cpu", "16", "--backoff", "1"),
         ]
+
+    def processes(self):
+        """The processes of this node's pods."""
+        found = []
+        for each in psutil.process_iter():
+            with suppress(psutil.Error):
+                if each.environ().get("BERTH_POD_IP", "").startswith(self.network):
+                    found.append(each.pid)
+        return found
 
     def kubectl(self, *arguments):
         done = subprocess.run(

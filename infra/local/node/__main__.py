@@ -83,13 +83,27 @@ def _announced(kit: Kit, port: int, certificates: Path, ended: threading.Event) 
             return
 
 
+def _watch(agent: Agent, ended: threading.Event) -> None:
+    """Run the agent; one that breaks must not look alive."""
+    try:
+        agent.run()
+    finally:
+        ended.set()
+
+
 def main() -> int:
-    """Run until told to end."""
+    """Run until told to end; 1 if the agent broke before that."""
     arguments = _arguments()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     ended = threading.Event()
+    told = threading.Event()
+
+    def stop(*_: object) -> None:
+        told.set()
+        ended.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
+        signal.signal(number, stop)
     kit = _kit(arguments)
     capacity = {"cpu": arguments.cpu, "memory": arguments.memory, "pods": arguments.pods}
     agent = Agent(kit)
@@ -102,14 +116,15 @@ def main() -> int:
     for target, details in (
         (registration.renew, (kit.api, kit.node, ended)),
         (server.serve_forever, ()),
-        (agent.run, ()),
+        (_watch, (agent, ended)),
         (_announced, (kit, bound, certificates, ended)),
     ):
         threading.Thread(target=target, args=details, daemon=True).start()
     ended.wait()
     server.shutdown()
     agent.end()
-    return 0
+    (kit.state / READY).unlink(missing_ok=True)
+    return 0 if told.is_set() else 1
 
 
 if __name__ == "__main__":

@@ -24,6 +24,30 @@ _CHANNEL = (
 )
 
 
+_KINDS = ("grpc", "httpGet", "tcpSocket", "exec")
+
+
+def check(container: Json) -> None:
+    """Raise spec.ConfigError for a probe or hook that could not be carried out here."""
+    hook = container.get("lifecycle", {})
+    probes = [container.get(f"{name}Probe") for name in ("startup", "readiness", "liveness")]
+    if "postStart" in hook:
+        raise spec.ConfigError("the local node knows no postStart hook")
+    for handler in (*probes, hook.get("preStop")):
+        if handler is None or "sleep" in handler:
+            continue
+        kind = _kind(handler)
+        if kind != "exec":
+            spec.port(container, handler[kind]["port"])
+
+
+def _kind(handler: Json) -> str:
+    for name in _KINDS:
+        if name in handler:
+            return name
+    raise spec.ConfigError(f"the local node knows no handler {sorted(handler)}")
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """A running container: its address, its spec, and how to run a command inside it."""
@@ -37,13 +61,10 @@ class Action:
     """One handler of a probe or hook, ready to be carried out any number of times."""
 
     def __init__(self, handler: Json, target: Target) -> None:
-        """Choose by the handler's one key. Raises spec.ConfigError for one unknown here."""
-        kinds = {"grpc": self._grpc, "httpGet": self._http, "tcpSocket": self._tcp}
-        kinds["exec"] = self._exec
-        kind = next((name for name in kinds if name in handler), None)
-        if kind is None:
-            raise spec.ConfigError(f"the local node knows no handler {sorted(handler)}")
-        self._act, self._handler, self._target = kinds[kind], handler[kind], target
+        """Take a handler that `check` has let through."""
+        kind = _kind(handler)
+        acts = dict(zip(_KINDS, (self._grpc, self._http, self._tcp, self._exec), strict=True))
+        self._act, self._handler, self._target = acts[kind], handler[kind], target
         self._channel: grpc.Channel | None = None
 
     def succeeds(self, timeout: float) -> bool:

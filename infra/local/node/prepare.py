@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from infra.local.node import spec, volumes
+from infra.local.node import actions, spec, volumes
 from infra.local.node.kit import Kit
 from infra.local.node.launcher import Launch
 
@@ -14,6 +14,7 @@ def launch(kit: Kit, pod: Json, container: Json, image: spec.Image, address: str
     """Return how to start the container. Raises ConfigError, and ApiError for a missing ConfigMap."""
     if pod["spec"].get("initContainers"):
         raise spec.ConfigError("the local node runs no init containers")
+    actions.check(container)
     folder = kit.state / pod["metadata"]["name"]
     volumes.prepare(pod, container, folder / "volumes", kit)
     root = folder / f"root-{container['name']}"

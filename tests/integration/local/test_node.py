@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 import time
 import urllib.request
 from datetime import datetime
@@ -12,8 +11,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from berth.domain import workload
 from infra.local import kubernetes
 from infra.local.kube_api import Api, ApiError
+from infra.local.node import leftovers
 from tests.support import node_cluster
 from tests.support.node_cluster import until
 
@@ -38,9 +39,9 @@ def cluster(control_plane):
         control_plane.start_agent()
         yield control_plane
     assert control_plane.agent.returncode == 0, (control_plane.folder / "node.log").read_text()
-    left = subprocess.run(["pgrep", "-f", str(node_cluster.TINY)], capture_output=True, check=False)
-    assert left.stdout == b""
-    assert not list(Path("/sys/fs/cgroup").glob("*/berth-*/*default*"))
+    assert not control_plane.processes()
+    group = leftovers.group(control_plane.state)
+    assert not [*Path("/sys/fs/cgroup").glob(f"*/{group}"), *Path("/sys/fs/cgroup").glob(group)]
     assert str(control_plane.folder) not in Path("/proc/mounts").read_text()
 
 
@@ -130,7 +131,7 @@ def test_a_pod_becomes_ready_as_a_kubelet_reports_it(cluster, deploy):
         "True",
     )
     assert status["podIP"] != second["status"]["podIP"]
-    assert status["podIP"].startswith("127.77.")
+    assert status["podIP"].startswith(cluster.network)
     told = container_status(first)
     assert (told["ready"], told["started"], told["restartCount"]) == (True, True, 0)
     assert "running" in told["state"]
@@ -384,7 +385,9 @@ def apply_shard(api):
     }
     for name, path in groups.items():
         text = (node_cluster.ROOT / "k8s" / "shard" / f"{name}.yaml").read_text()
-        api.apply(path, yaml.safe_load(text), "berth")
+        manifest = yaml.safe_load(text)
+        api.apply(path, manifest, "berth")
+        assert not workload.drifted(manifest, api.get(path)), "the API server spells it otherwise"
     until(lambda: api.get("/api/v1/namespaces/berth/pods")["items"])  # Pod Security let them in
 
 
