@@ -4,7 +4,10 @@
 """
 
 import base64
+import copy
+import copyreg
 import json
+import threading
 from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -52,6 +55,11 @@ FILES: Mapping[str, bytes] = {
     SHARD_FILE: b"weights",
 }
 MAX_ATTEMPTS = 60
+
+
+# Locks hold nothing: a copy of a world has its own.
+copyreg.pickle(type(threading.RLock()), lambda lock: (threading.RLock, ()))
+copyreg.pickle(type(threading.Lock()), lambda lock: (threading.Lock, ()))
 
 
 class Crash(Exception):
@@ -121,7 +129,7 @@ class World:
         self.duplicates = 0
         self._uploads_seen = 0
         self._messages = 0
-        self.clock.on_sleep.append(lambda seconds: self.tick())
+        self.clock.on_sleep.append(self._slept)
         self._wire()
         self.install_starter()
 
@@ -172,6 +180,10 @@ class World:
             "shards": (events.shard_request, self.reconcile_shard),
             "ticks": (events.fleet_tick, self.reconcile_fleet),
         }
+
+    def copy(self) -> "World":
+        """A world of its own in the same state."""
+        return copy.deepcopy(self)
 
     # What the outside does
 
@@ -271,6 +283,9 @@ class World:
         for name, generation in written:
             body = {"bucket": "uploads", "name": name, "generation": str(generation)}
             self.send("uploaded", json.dumps(body).encode())
+
+    def _slept(self, seconds: float) -> None:
+        self.tick()
 
     def tick(self, times: int = 1) -> None:
         """Let the cluster and the servers move."""

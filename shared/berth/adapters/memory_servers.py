@@ -3,6 +3,7 @@
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from google.protobuf import text_format
 
@@ -53,7 +54,7 @@ class MemoryModelServers:
         """Start a process with the text of a boot config; it answers when `up` says so."""
         with self._lock:
             self._servers[address] = MemoryServer(
-                _parse(config), lambda path: self._present(address, path), self.load_ticks
+                _parse(config), partial(self._present, address), self.load_ticks
             )
 
     def up(self, address: str) -> bool:
