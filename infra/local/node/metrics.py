@@ -101,16 +101,20 @@ def serve(
             self.end_headers()
             self.wfile.write(text)
 
+    server = ThreadingHTTPServer(listen, Handler)
+    # a handshake in accept() would let one silent client stop all others
+    server.socket = _context(certificates).wrap_socket(
+        server.socket, server_side=True, do_handshake_on_connect=False
+    )
+    return server, server.server_port
+
+
+def _context(certificates: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificates / "server.crt", certificates / "server.key")
     context.load_verify_locations(certificates / "front-proxy-ca.crt")
     context.verify_mode = ssl.CERT_REQUIRED
-    server = ThreadingHTTPServer(listen, Handler)
-    # a handshake in accept() would let one silent client stop all others
-    server.socket = context.wrap_socket(
-        server.socket, server_side=True, do_handshake_on_connect=False
-    )
-    return server, server.server_port
+    return context
 
 
 def announce(api: Api, port: int, authority: bytes) -> None:
