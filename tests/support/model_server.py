@@ -229,6 +229,11 @@ def is_open(port):
         return attempt.connect_ex((HOST, port)) == 0
 
 
+def outcome(answer):
+    """The HTTP code and the error's text, or the whole body if it is no error."""
+    return answer.code, answer.json().get("error", answer.json())
+
+
 def refused(call, *arguments, **named):
     """The code's name and the details of a gRPC error."""
     try:

@@ -3,6 +3,7 @@
 import os
 import sys
 import threading
+import traceback
 
 import grpc
 
@@ -21,6 +22,7 @@ _HOST = os.environ.get("BERTH_POD_IP") or "127.0.0.1"
 
 def main() -> int:
     """Serve until killed; 255 if the server could not be started."""
+    threading.excepthook = _crash
     try:
         parsed = flags.parse(sys.argv[1:])
     except flags.BadFlag as error:
@@ -40,6 +42,13 @@ def main() -> int:
     return 0
 
 
+def _crash(failed: threading.ExceptHookArgs) -> None:
+    """A server without its sweep, its ticks or its poller must not look alive."""
+    traceback.print_exception(failed.exc_value)
+    if failed.thread and failed.thread.name in ("manager", "sweep", "poller"):
+        os.abort()
+
+
 def _serve(parsed: flags.Flags) -> None:
     path = parsed.text("model_config_file")
     first = _first_config(parsed)
@@ -52,7 +61,7 @@ def _serve(parsed: flags.Flags) -> None:
     seconds = parsed.number("model_config_file_poll_wait_seconds")
     if path and seconds > 0:
         arguments = (core, path, seconds, config.read_file)
-        threading.Thread(target=poll_file, args=arguments, daemon=True).start()
+        threading.Thread(target=poll_file, args=arguments, daemon=True, name="poller").start()
     server = _open_grpc(core, metrics, parsed)
     _open_rest(core, metrics, parsed, monitoring)
     server.wait_for_termination()

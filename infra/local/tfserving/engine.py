@@ -4,6 +4,8 @@ import ctypes
 from collections.abc import Sequence
 from pathlib import Path
 
+from google.protobuf import message
+
 from berth.protos import tensorflow_pb2 as tf
 from infra.local.tfserving import capi, filesystem, tensors
 from infra.local.tfserving.status import Code, StatusError
@@ -53,7 +55,9 @@ class Session:
     def _output(self, name: str) -> capi.Output:
         known = self._outputs.get(name)
         if known is None:
-            operation, _, index = name.partition(":")
+            operation, _, index = name.rpartition(":")
+            if not index.isdigit():
+                operation, index = name, "0"
             found = capi.library().TF_GraphOperationByName(self._graph, operation.encode())
             if not found:
                 raise StatusError(
@@ -61,7 +65,7 @@ class Session:
                     f"Tensor {name}, specified in either feed_devices or fetch_devices was not "
                     "found in the Graph",
                 )
-            known = self._outputs[name] = capi.Output(found, int(index or 0))
+            known = self._outputs[name] = capi.Output(found, int(index))
         return known
 
     def close(self) -> None:
@@ -127,7 +131,10 @@ def signatures(meta_graph: memoryview) -> dict[str, tf.SignatureDef]:
             position += 8 if tag & 7 == 1 else 4
         if tag >> 3 == _SIGNATURE_DEF:
             parts.append(bytes(meta_graph[start:position]))
-    kept = tf.MetaGraphDef.FromString(b"".join(parts))
+    try:
+        kept = tf.MetaGraphDef.FromString(b"".join(parts))
+    except message.DecodeError as error:
+        raise StatusError(Code.DATA_LOSS, f"Can't parse the signatures: {error}") from error
     return dict(kept.signature_def.items())
 
 

@@ -4,10 +4,12 @@ TensorFlow Serving's AspiredVersionsManager and BasicManager in one. With 0 thre
 unloads run inside the tick, and while one runs or sleeps between retries nothing else happens.
 """
 
+import os
 import threading
 import time
+import traceback
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from infra.local.tfserving import filesystem, log, source
@@ -83,7 +85,7 @@ class Manager:
         with self._loads_lock:
             pool = self._loads
             if pool:
-                pool.submit(self._load, harness)
+                _submit(pool, self._load, harness)
         if not pool:
             self._load(harness)
 
@@ -190,6 +192,18 @@ def _pool(threads: int) -> ThreadPoolExecutor | None:
 
 def _run(pool: ThreadPoolExecutor | None, action: Callable[[Harness], None], on: Harness) -> None:
     if pool:
-        pool.submit(action, on)
+        _submit(pool, action, on)
     else:
         action(on)
+
+
+def _submit(pool: ThreadPoolExecutor, action: Callable[[Harness], None], on: Harness) -> None:
+    pool.submit(action, on).add_done_callback(_crash)
+
+
+def _crash(future: Future[None]) -> None:
+    """A pool keeps what its tasks raise to itself; a load that went wrong unforeseen must not vanish."""
+    error = future.exception()
+    if error:
+        traceback.print_exception(error)
+        os.abort()

@@ -100,11 +100,13 @@ def _feeds(
 
 
 def _decoded(alias: str, given: tf.Tensor | tensors.Tensor) -> tensors.Tensor:
-    if isinstance(given, tensors.Tensor):
-        return given
     try:
-        return tensors.from_proto(given)
-    except ValueError as error:
+        if not isinstance(given, tensors.Tensor):
+            return tensors.from_proto(given)
+        if tensors.possible(given.shape):
+            return given
+        raise ValueError("no tensor has this shape")
+    except (ValueError, MemoryError) as error:
         raise invalid(f"tensor parsing error: {alias}") from error
 
 

@@ -82,6 +82,8 @@ class Rest:
             return Response(200, self._answer(request), extra=extra)
         except EmptyAnswer:
             return Response(400, b"", extra=extra)
+        except RecursionError:
+            return Response(400, json_output.error("JSON is nested too deeply"), extra=extra)
         except StatusError as error:
             status = error.status
             return Response(

@@ -2,7 +2,7 @@
 
 import ctypes
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +11,7 @@ from berth.protos import tensorflow_pb2 as tf
 from infra.local.tfserving import capi, dtypes
 from infra.local.tfserving.status import invalid
 
+_MOST_DIMENSIONS = 254
 Values = Any  # an array, or a list of bytes for strings
 
 
@@ -26,7 +27,7 @@ def from_proto(proto: tf.Tensor) -> Tensor:
     """Decode as Tensor::FromProto does: short fields repeat their last value. Raises ValueError."""
     kind = dtypes.BY_NUMBER.get(proto.dtype)
     shape = tuple(dim.size for dim in proto.tensor_shape.dim)
-    if kind is None or proto.tensor_shape.unknown_rank or any(size < 0 for size in shape):
+    if kind is None or proto.tensor_shape.unknown_rank or not possible(shape):
         raise ValueError("no tensor of this type and shape")
     count = math.prod(shape)
     if proto.dtype == dtypes.STRING:
@@ -37,6 +38,13 @@ def from_proto(proto: tf.Tensor) -> Tensor:
             raise ValueError("tensor_content does not fit the shape")
         return Tensor(proto.dtype, shape, values)
     return Tensor(proto.dtype, shape, _filled(getattr(proto, kind.field), kind, count))
+
+
+def possible(shape: Sequence[int]) -> bool:
+    """Whether TensorFlow has such shapes; it aborts the process on those it does not have."""
+    return (
+        len(shape) <= _MOST_DIMENSIONS and min(shape, default=0) >= 0 and math.prod(shape) < 2**63
+    )
 
 
 def _filled(field: Collection[Any], kind: dtypes.Dtype, count: int) -> Values:

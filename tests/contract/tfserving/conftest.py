@@ -59,7 +59,7 @@ def standard(tmp_path_factory):
         allow_version_labels_for_unavailable_models=True,
         enable_grpc_healthcheck_service=True,
         monitoring_config_file=folder / "monitoring.config",
-        rest_api_timeout_in_ms=3000,
+        rest_api_timeout_in_ms=2000,
         **IMPATIENT,
     ) as server:
         yield server.ready()

@@ -1,14 +1,12 @@
 """GetModelStatus and GetModelMetadata, by gRPC and by REST, health and metrics."""
 
-import time
-
 import pytest
 from grpc_health.v1 import health_pb2
 
 from berth.protos import tfserving_pb2 as pb
 from tests.contract.tfserving.conftest import put
 from tests.support import models
-from tests.support.model_server import AVAILABLE, GONE, config, refused
+from tests.support.model_server import GONE, config, refused
 
 HALF = models.model("half_plus_two")
 
@@ -165,13 +163,3 @@ def test_metrics(standard, empty):
     loads = f'load_attempt_count{{model_path="{path}",status="success"}}'
     assert lines[f":tensorflow:cc:saved_model:{loads}"] == "1"
     assert empty.rest("GET", "/monitoring/prometheus/metrics").code == 404
-
-
-def test_status_answers_while_a_reload_waits(start, tmp_path):
-    server = start(models=config(("m", HALF))).ready()
-    waiting = server.reload_in_background(config(("m", HALF), ("late", tmp_path / "late")), 2)
-    began = time.monotonic()
-    assert server.versions("m") == {1: AVAILABLE}
-    assert time.monotonic() - began < 1
-    waiting.join()
-    assert waiting.error[0] == "DEADLINE_EXCEEDED"

@@ -2,9 +2,6 @@
 
 import time
 
-import grpc
-import pytest
-
 from tests.contract.tfserving.conftest import put
 from tests.support import models
 from tests.support.model_server import AVAILABLE, GONE, always, config, eventually, refused
@@ -80,12 +77,6 @@ def test_a_reload_that_waits_for_ever_blocks_every_later_one(start, model, tmp_p
     server.wait_for("late", 1, GONE)
 
 
-def test_polling_once_makes_a_reload_wait_for_ever(start):
-    server = start(models=config(), file_system_poll_wait_seconds=0).ready()
-    assert refused(server.reload, config(("m", HALF)), 2)[0] == "DEADLINE_EXCEEDED"
-    assert server.versions("m") == {}
-
-
 def test_a_base_path_may_change_but_a_loaded_number_is_not_loaded_again(empty, model):
     before = model("before", {1: "half_plus_two", 2: "half_plus_two"})
     after = model("after", {2: "half_plus_three", 3: "half_plus_three"})
@@ -110,33 +101,6 @@ def test_metrics_asked_for_are_counted(empty):
     assert answer.status.error_code == 0
 
 
-def test_the_file_is_applied_again_and_again_over_what_the_rpc_said(start):
-    server = start(
-        models=config(("from_file", HALF)), model_config_file_poll_wait_seconds=1
-    ).ready()
-    server.reload(config(("from_rpc", HALF)))
-    server.wait_for("from_rpc", 1, GONE)
-    server.wait_for("from_file", 1)
-    eventually(lambda: server.log().count("(Re-)adding model: from_file") >= 4)
-
-
-def test_a_bad_file_is_only_logged(start):
-    server = start(models=config(("kept", HALF)), model_config_file_poll_wait_seconds=1).ready()
-    server.write_config("model_config_list { config { colour: 'red' } }")
-    eventually(lambda: "Failed to read ModelServerConfig file: " in server.log())
-    server.write_config(config(("kept", HALF), ("kept", HALF)))
-    eventually(lambda: "PollFilesystemAndReloadConfig failed to ReloadConfig: " in server.log())
-    assert server.versions("kept") == {1: AVAILABLE}
-    server.write_config(config(("kept", HALF), ("added", HALF)))
-    server.wait_for("added", 1)
-
-
-def test_without_the_flag_the_file_is_read_once(start):
-    server = start(models=config(("kept", HALF))).ready()
-    server.write_config(config())
-    always(lambda: server.versions("kept") == {1: AVAILABLE}, 1.5)
-
-
 def test_a_re_added_model_still_shows_its_old_end(empty):
     empty.reload(config(("back", HALF)))
     empty.reload(config())
@@ -145,11 +109,26 @@ def test_a_re_added_model_still_shows_its_old_end(empty):
     assert empty.versions("back") == {1: AVAILABLE}
 
 
-def test_a_reload_is_not_cancelled_with_its_client(start, tmp_path):
-    late = tmp_path / "models" / "late"
-    server = start(models=config()).ready()
-    with pytest.raises(grpc.RpcError):
-        server.reload(config(("late", late)), 0.5)
-    late.mkdir(parents=True)
-    put(late, 1, "half_plus_two")
-    server.wait_for("late", 1)
+def test_the_file_is_read_once_and_so_is_the_folder_without_an_interval(start):
+    """Without polling of folders, a reload that adds a model waits for ever."""
+    server = start(models=config(), file_system_poll_wait_seconds=0).ready()
+    server.write_config(config(("from_file", HALF)))
+    assert refused(server.reload, config(("m", HALF)), 1.5)[0] == "DEADLINE_EXCEEDED"
+    assert server.versions("m") == server.versions("from_file") == {}
+
+
+def test_the_polled_file_overrides_the_rpc_and_bad_files_are_only_logged(start):
+    server = start(
+        models=config(("from_file", HALF)), model_config_file_poll_wait_seconds=1
+    ).ready()
+    server.reload(config(("from_rpc", HALF)))
+    server.wait_for("from_rpc", 1, GONE)
+    server.wait_for("from_file", 1)
+    server.write_config(config(("from_file", HALF), ("from_file", HALF)))
+    # Unchanged files are applied again at every tick.
+    eventually(lambda: server.log().count("PollFilesystemAndReloadConfig failed") >= 2)
+    server.write_config("model_config_list { config { colour: 'red' } }")
+    eventually(lambda: "Failed to read ModelServerConfig file: " in server.log())
+    assert server.versions("from_file") == {1: AVAILABLE}
+    server.write_config(config(("from_file", HALF), ("added", HALF)))
+    server.wait_for("added", 1)
