@@ -108,7 +108,7 @@ class Judging:
         verdict = admission.verdict(state, reason, now=self.clock.now(), missing=missing)
         self.verdicts.tell(case.version, verdict)
         self._announce(case, KINDS[state], reason, shard)
-        return self._leave(case, {"verdict": verdict, "attempts": 0})
+        return self._hold(case, {"verdict": verdict, "attempts": 0}, leave=True)
 
     def note_incomplete(self, case: Case, reason: str, missing: tuple[str, ...]) -> None:
         """Publish what is missing without having probed; not final."""
@@ -146,7 +146,7 @@ class Judging:
             return self.probe.probe(request)
         except Throttled:
             # It never began: that is the platform's doing and no mark against the model.
-            self._leave(case, {"attempts": case.known.attempts - 1})
+            self._hold(case, {"attempts": case.known.attempts - 1}, leave=True)
             raise
 
     def _accept(self, case: Case, report: ProbeReport) -> bool:
@@ -160,7 +160,7 @@ class Judging:
             peak_bytes=max(measured.peak_bytes, measured.resident_bytes),
             load_seconds=measured.load_seconds,
         )
-        self._save(
+        self._hold(
             case,
             {
                 "promoting": manifest.digest(Manifest(files=files)),
@@ -188,12 +188,22 @@ class Judging:
         case.generation = control.write(self.control, name, document, if_generation=case.generation)
         case.known = document
 
-    def _leave(self, case: Case, update: dict[str, object]) -> bool:
-        """Write the end of the case; a request that came meanwhile has only set `wanted`."""
-        held = control.read(self.control, documents.admission_name(case.version), Admission)
-        if held.document is None or held.document.lease.holder != case.known.lease.holder:
-            raise Conflict("another request took the version over")
-        case.known, case.generation = held.document, held.generation
-        wanted = held.document.lease.wanted
-        self._save(case, {**update, "lease": lease.released(held.document.lease)})
-        return wanted
+    def _hold(self, case: Case, update: dict[str, object], *, leave: bool = False) -> bool:
+        """Write under the lease; others may only have set `wanted`, which is kept and returned.
+
+        Raises Conflict when the lease ran out and another request took the version over.
+        """
+        name = documents.admission_name(case.version)
+        for _ in range(control.MAX_RACES):
+            left = {"lease": lease.released(case.known.lease)} if leave else {}
+            wanted = case.known.lease.wanted
+            try:
+                self._save(case, {**update, **left})
+            except Conflict:
+                held = control.read(self.control, name, Admission)
+                if held.document is None or held.document.lease.holder != case.known.lease.holder:
+                    raise
+                case.known, case.generation = held.document, held.generation
+                continue
+            return wanted
+        raise Conflict(f"{name} kept changing while it was being written")

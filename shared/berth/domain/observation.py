@@ -11,6 +11,8 @@ from berth.domain.documents import Projection, Shard
 from berth.domain.shard_status import ShardStatus, Told
 
 AVAILABLE = "AVAILABLE"
+CREATING = ("", "ContainerCreating", "PodInitializing")
+START_TOLD = timedelta(seconds=10)
 END = "END"
 
 
@@ -116,15 +118,20 @@ class Observation:
         return bool(self.boot and pod.started_at and pod.started_at > self.boot.updated)
 
     def stale_starts(self, patience: timedelta) -> tuple[Pod, ...]:
-        """Replicas that are starting from an older boot config and may still become ready with it."""
+        """Replicas that may still become ready with an older boot config than the one stored.
+
+        One whose start Kubernetes has not told yet counts for as long as telling may take.
+        """
         if self.boot is None:
             return ()
+        age = self.now - self.boot.updated
         return tuple(
             pod
             for pod in self.workload.pods
-            if not pod.serving
-            and not pod.terminating
-            and pod.started_at is not None
-            and not self.booted_after(pod)
-            and self.now - self.boot.updated < patience
+            if not pod.serving and not pod.terminating and age < patience and self._stale(pod, age)
         )
+
+    def _stale(self, pod: Pod, age: timedelta) -> bool:
+        if pod.started_at is not None:
+            return not self.booted_after(pod)
+        return pod.reason in CREATING and age < START_TOLD
