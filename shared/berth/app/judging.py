@@ -201,7 +201,7 @@ class Judging:
                 self._save(case, {**update, **left})
             except Conflict:
                 held = control.read(self.control, name, Admission)
-                if held.document is None or held.document.lease.holder != case.known.lease.holder:
+                if held.document is None or not lease.same(held.document.lease, case.known.lease):
                     raise
                 case.known, case.generation = held.document, held.generation
                 continue

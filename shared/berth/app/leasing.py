@@ -37,7 +37,7 @@ class HeldLease:
     def take_up(self) -> None:
         """Clear `wanted` before a look, if somebody set it."""
         held = control.read(self.store, self.name, Lease)
-        if held.document is None or held.document.holder != self.lease.holder:
+        if held.document is None or not lease.same(held.document, self.lease):
             raise Conflict(f"{self.name} was taken over")
         self.lease, self.generation = held.document, held.generation
         if self.lease.wanted:
@@ -55,6 +55,13 @@ class HeldLease:
         except Conflict:
             return False
         return True
+
+    def drop(self) -> None:
+        """Release it after a failure, if it still is ours: the request comes again and looks again."""
+        held = control.read(self.store, self.name, Lease)
+        if held.document is not None and lease.same(held.document, self.lease):
+            self.generation = held.generation
+            self.leave()
 
     def _write(self, document: Lease) -> None:
         self.generation = control.write(

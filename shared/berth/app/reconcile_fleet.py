@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from berth.app import control, leasing, projecting, rooms, sweeping
+from berth.app.leasing import HeldLease
 from berth.domain import documents, fleet, restarts
 from berth.domain.documents import Projection, RestartPolicy, Shard
+from berth.domain.errors import Retryable
 from berth.domain.fleet import FirstShards, ModelRow
 from berth.domain.outcome import Outcome
 from berth.domain.requests import FleetTick
@@ -88,6 +90,14 @@ class ReconcileFleet:
         )
         if held is None:
             return shards
+        try:
+            self._carry_out(held)
+        except Retryable:
+            held.drop()
+            raise
+        return rooms.shards(self.control)
+
+    def _carry_out(self, held: HeldLease) -> None:
         again = self.plan(rooms.shards(self.control))
         for shard in again.create:
             held.check()
@@ -100,7 +110,6 @@ class ReconcileFleet:
             held.check()
             self._restart(shard_name)
         held.leave()
-        return rooms.shards(self.control)
 
     def _restart(self, shard: str) -> None:
         now = self.clock.now().isoformat(timespec="seconds")

@@ -9,6 +9,7 @@ from berth.app.applying import Applier
 from berth.app.leasing import HeldLease
 from berth.app.observing import Observer
 from berth.domain import documents, plan, workload
+from berth.domain.errors import Retryable
 from berth.domain.observation import Observation
 from berth.domain.outcome import Outcome
 from berth.domain.plan import Frame, Plan
@@ -48,7 +49,11 @@ class ReconcileShard:
         )
         if held is None:
             return self.handle(request)
-        return self._act(shard, held)
+        try:
+            return self._act(shard, held)
+        except Retryable:
+            held.drop()
+            raise
 
     def _act(self, shard: str, held: HeldLease) -> Outcome:
         """Look and act until nothing is left to do, or the pass's time is up."""

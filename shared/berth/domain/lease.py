@@ -51,6 +51,11 @@ def unwanted(lease: Lease) -> Lease:
     return lease.model_copy(update={"wanted": False})
 
 
+def same(one: Lease, other: Lease) -> bool:
+    """Whether both are one and the same hold: a message may hold a lease twice, one after the other."""
+    return (one.holder, one.expires) == (other.holder, other.expires)
+
+
 def released(lease: Lease) -> Lease:
     """Return the lease as its holder leaves it."""
     return lease.model_copy(update={"holder": "", "wanted": False})
