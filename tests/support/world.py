@@ -257,7 +257,7 @@ class World:
             if delivery.attempts > MAX_ATTEMPTS:
                 raise
             self.revive()
-            self.clock.sleep(5)
+            self.clock.sleep(min(60, 2**delivery.attempts))
             self.queue.append(delivery)
         else:
             self.outcomes.append((delivery.topic, outcome))

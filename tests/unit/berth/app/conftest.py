@@ -24,7 +24,7 @@ class InOrder:
         future = Future()
         try:
             future.set_result(work(*given))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - as an executor does
             future.set_exception(error)
         return future
 

@@ -1,0 +1,39 @@
+"""Worlds that many tests begin with, made once and copied."""
+
+import functools
+
+from tests.support.world import World
+
+
+def fresh(**shape):
+    """A settled fleet without customers."""
+    return _fresh(tuple(sorted(shape.items()))).copy()
+
+
+def signed_up(**shape):
+    """A settled fleet with the customer acme."""
+    return _signed_up(tuple(sorted(shape.items()))).copy()
+
+
+def serving():
+    """acme.digits/1 serves."""
+    return _serving().copy()
+
+
+@functools.cache
+def _fresh(shape):
+    return World(**dict(shape)).settle()
+
+
+@functools.cache
+def _signed_up(shape):
+    world = fresh(**dict(shape))
+    world.sign_up()
+    return world.settle()
+
+
+@functools.cache
+def _serving():
+    world = signed_up()
+    world.upload("acme/digits/1")
+    return world.settle()
