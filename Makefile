@@ -24,6 +24,14 @@ $(VENV)/ready: requirements.txt requirements.lock
 venv: $(VENV)/ready ## Install the pinned Python packages, cached by version
 	@ln -sfn $(VENV) .venv
 
+.PHONY: up
+up: venv ## Start the local stack; its address book is .local/env
+	@$(PY) -m infra.local up
+
+.PHONY: down
+down: venv ## Stop the local stack, and nothing else
+	@$(PY) -m infra.local down
+
 .PHONY: lock
 lock: ## Write requirements.lock anew from what is installed
 	@$(VENV)/bin/pip freeze --exclude berth > requirements.lock

@@ -33,9 +33,10 @@ class AlreadyUp(RuntimeError):
 class Stack:
     """A running stack. As a context manager it stops at the end of the block."""
 
-    def __init__(self, directory: Path) -> None:
-        """`directory` is where it was started."""
+    def __init__(self, directory: Path, keeper: subprocess.Popen[bytes] | None = None) -> None:
+        """`directory` is where it was started, `keeper` its supervisor where that is our child."""
         self.folder = Folder(directory.resolve())
+        self._keeper = keeper
 
     @property
     def environment(self) -> dict[str, str]:
@@ -60,6 +61,8 @@ class Stack:
     def stop(self) -> None:
         """End exactly what was started and remove all but the logs."""
         stop(self.folder.path)
+        if self._keeper is not None:
+            self._keeper.wait()
 
     def __enter__(self) -> "Stack":
         """Nothing: the stack runs."""
@@ -101,7 +104,7 @@ def start(directory: Path, options: Options | None = None, *, say: Say = lambda 
         keeper.wait(_STOP_PATIENCE)
         stop(folder.path)
         raise
-    return Stack(folder.path)
+    return Stack(folder.path, keeper)
 
 
 def stop(directory: Path) -> bool:

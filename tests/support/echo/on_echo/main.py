@@ -1,6 +1,10 @@
-"""Prints each event; the message says how to behave: {"raise": true}, {"seconds": 1.0}."""
+"""Prints each event; the first `times` deliveries of a message do what it asks for.
+
+{"raise": true}: fail; {"seconds": 1.5}: take that long.
+"""
 
 import base64
+import collections
 import json
 import os
 import threading
@@ -8,22 +12,30 @@ import time
 
 import functions_framework
 
-_running = 0
 _lock = threading.Lock()
+_running = 0
+_seen = collections.Counter()
+
+
+def _enter(identity):
+    global _running
+    with _lock:
+        _running += 1
+        _seen[identity] += 1
+        return {"running": _running, "delivery": _seen[identity]}
 
 
 @functions_framework.cloud_event
 def on_echo(event):
     global _running
     asked = json.loads(base64.b64decode(event.data["message"]["data"]))
-    with _lock:
-        _running += 1
-        seen = {"running": _running, "asked": asked, "attributes": dict(event.get_attributes())}
+    seen = _enter(event["id"]) | {"asked": asked, "attributes": dict(event.get_attributes())}
     print(json.dumps(seen | {"data": event.data, "environment": dict(os.environ)}))
     try:
-        time.sleep(asked.get("seconds", 0))
-        if asked.get("raise"):
-            raise RuntimeError("asked to")
+        if seen["delivery"] <= asked.get("times", 99):
+            time.sleep(asked.get("seconds", 0))
+            if asked.get("raise"):
+                raise RuntimeError("asked to")
     finally:
         with _lock:
             _running -= 1
