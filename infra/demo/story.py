@@ -45,6 +45,7 @@ class Story:
 def sign_up(story: Story) -> None:
     """A sign-up event: home shard, starter model, a REST predict."""
     fleet = story.fleet
+    until("two replicas of two shards are ready", lambda: len(fleet.replicas.ready()) >= 4)
     began = time.monotonic()
     fleet.sign_up("acme")
     until("acme.starter serves", lambda: fleet.serving("acme.starter", 1), seconds=90)
