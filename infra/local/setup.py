@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from infra import templates
@@ -62,8 +63,13 @@ def prepare(say: Callable[[str], None], *, cluster: bool = True) -> Tools:
         emulator=emulator,
         storage=_storage(say),
         starter=_starter(say),
-        kubernetes=kubernetes.build(cache()) if cluster else None,
+        kubernetes=_kubernetes() if cluster else None,
     )
+
+
+def _kubernetes() -> Path:
+    with _locked("kubernetes"):
+        return kubernetes.build(cache())
 
 
 def _emulator() -> Path | None:
@@ -108,9 +114,7 @@ def _starter(say: Callable[[str], None]) -> Path:
 @contextmanager
 def once(result: Path, say: Callable[[str], None], what: str) -> Iterator[bool]:
     """Whether `result` is still to be built; one process builds while others wait for it."""
-    result.parent.parent.mkdir(parents=True, exist_ok=True)
-    with (result.parent.parent / f"{result.parent.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with _locked(result.parent.name):
         if result.exists():
             yield False
             return
@@ -120,7 +124,22 @@ def once(result: Path, say: Callable[[str], None], what: str) -> Iterator[bool]:
         say(f"{what:<28} {time.monotonic() - begun:6.1f} s")
 
 
+@contextmanager
+def _locked(name: str) -> Iterator[None]:
+    cache().mkdir(parents=True, exist_ok=True)
+    with (cache() / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def _run(command: tuple[str, ...], environment: dict[str, str]) -> None:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise Missing(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
+
+
+if __name__ == "__main__":
+    try:
+        prepare(partial(print, flush=True))
+    except Missing as missing:
+        sys.exit(str(missing))
