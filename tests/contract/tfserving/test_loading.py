@@ -3,11 +3,9 @@
 import threading
 import time
 
-import pytest
-
 from tests.contract.tfserving.conftest import put
 from tests.support import models
-from tests.support.model_server import AVAILABLE, GONE, Version, always, config, eventually
+from tests.support.model_server import AVAILABLE, GONE, Version, always, config, eventually, refused
 
 HALF = models.model("half_plus_two")
 LOADING = Version("LOADING")
@@ -146,24 +144,17 @@ def test_the_slowest_request_of_any_model_delays_every_load(empty):
     assert empty.versions("quick") == {1: AVAILABLE}
 
 
-@pytest.mark.parametrize(
-    ("content", "code", "message"),
-    [
-        (b"not records at all", 15, "corrupted record at 0"),
-        (None, 0, ""),
-    ],
-    ids=["damaged", "one request"],
-)
-def test_warmup_requests(empty, model, request, content, code, message):
-    name = f"warm-{code}"
-    base = model(name, {1: "half_plus_two"})
-    extra = base / "1" / "assets.extra"
-    extra.mkdir()
-    (extra / "tf_serving_warmup_requests").write_bytes(content or warmup_record())
-    empty.reload_in_background(config((name, base))).join()
-    found = empty.versions(name)[1]
-    assert found.code == code
-    assert message in found.message
+def test_warmup_requests_are_replayed_and_fail_the_load(empty, model):
+    contents = {"warm": warmup_record(), "cold": b"not records at all"}
+    listed = [(name, model(name, {1: "half_plus_two"})) for name in contents]
+    for name, base in listed:
+        extra = base / "1" / "assets.extra"
+        extra.mkdir()
+        (extra / "tf_serving_warmup_requests").write_bytes(contents[name])
+    code, message = refused(empty.reload, config(*listed))
+    assert (code, message[:8]) == ("UNKNOWN", "1 model(")
+    assert empty.versions("warm") == {1: AVAILABLE}
+    assert empty.versions("cold")[1].code == 15
 
 
 def warmup_record():

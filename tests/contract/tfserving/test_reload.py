@@ -101,14 +101,6 @@ def test_metrics_asked_for_are_counted(empty):
     assert answer.status.error_code == 0
 
 
-def test_a_re_added_model_still_shows_its_old_end(empty):
-    empty.reload(config(("back", HALF)))
-    empty.reload(config())
-    empty.wait_for("back", 1, GONE)
-    empty.reload(config(("back", HALF)))
-    assert empty.versions("back") == {1: AVAILABLE}
-
-
 def test_the_file_is_read_once_and_so_is_the_folder_without_an_interval(start):
     """Without polling of folders, a reload that adds a model waits for ever."""
     server = start(models=config(), file_system_poll_wait_seconds=0).ready()

@@ -2,8 +2,6 @@
 
 import shutil
 
-import pytest
-
 from tests.contract.tfserving.conftest import put
 from tests.support import models
 from tests.support.model_server import AVAILABLE, GONE, always, config, eventually, refused
@@ -66,26 +64,24 @@ def test_specific_is_an_intersection_with_what_exists(empty, model):
     empty.wait_for("chosen", 1, GONE)
 
 
-@pytest.mark.parametrize(
-    ("text", "wanted"),
-    [
-        ("latest { num_versions: 2 }", {12, 7}),
-        ("latest { num_versions: 0 }", {12}),
-        ("", {12}),
-        ("all {}", {12, 7, 3, 2}),
-        ("specific { versions: 7 versions: 2 }", {7, 2}),
-    ],
-    ids=["latest two", "latest none is one", "unset is latest", "all", "specific zero-padded"],
-)
-def test_policies_and_names(empty, model, text, wanted, request):
-    name = f"policy-{request.node.callspec.id}".replace(" ", "-")
-    versions = {"2": "half_plus_two", "00000007": "half_plus_two", "12": "half_plus_two"}
-    base = model(name, versions | {"v99": "half_plus_two", " +3 ": "half_plus_two"})
+POLICIES = {
+    "latest-two": (policy("latest { num_versions: 2 }"), {12, 7}),
+    "latest-none-is-one": (policy("latest { num_versions: 0 }"), {12}),
+    "unset-is-latest": ("", {12}),
+    "all": (policy("all {}"), {12, 7, 3, 2}),
+    "specific-zero-padded": (policy("specific { versions: 7 versions: 2 }"), {7, 2}),
+}
+
+
+def test_policies_and_names_of_versions(empty, model):
+    names = ("2", "00000007", "12", "v99", " +3 ")
+    base = model("policies", dict.fromkeys(names, "half_plus_two"))
     (base / "notes.txt").write_text("not a version")
-    empty.reload(config((name, base, policy(text) if text else "")))
-    eventually(lambda: set(empty.versions(name)) == wanted)
-    for version in wanted:
-        empty.wait_for(name, version)
+    empty.reload(config(*((name, base, text) for name, (text, _) in POLICIES.items())))
+    for name, (_, wanted) in POLICIES.items():
+        for version in wanted:
+            empty.wait_for(name, version)
+        assert set(empty.versions(name)) == wanted
 
 
 def test_a_file_with_a_number_for_a_name_is_a_version(empty, model):
