@@ -10,6 +10,20 @@ from infra.local import setup, stack, state
 from infra.local.layout import Options
 from infra.local.state import Folder
 
+_NEXT = """
+The stack is up; `make down` stops it. In each shell first:
+
+    source {environment}
+
+Three things to try:
+
+    kubectl get pods --all-namespaces
+    curl $BERTH_STATUS_URL/fleet
+    curl "http://$PUBSUB_EMULATOR_HOST/v1/${{BERTH_CUSTOMER_TOPIC}}:publish" \\
+        -H content-type:application/json -d '{{"messages": [{{"data": "'$(base64 -w0 <<< \\
+        '{{"type": "customer.signed_up", "customer": "acme", "plan": "standard"}}')'"}}]}}'
+"""
+
 
 def main() -> int:
     """Run one command; 0 when it did what was asked."""
@@ -49,16 +63,7 @@ def _up(folder: Folder, options: argparse.Namespace) -> int:
     except (stack.NotStarted, state.NotAStack, setup.Missing, RuntimeError) as error:
         print(error, file=sys.stderr)
         return 1
-    names = running.environment
-    print(f"""
-The stack is up; `make down` stops it. In each shell:
-
-    source {running.folder.environment}
-
-Things to try:
-    kubectl get pods -A
-    curl $BERTH_STATUS_URL/fleet
-    curl $STORAGE_EMULATOR_HOST/storage/v1/b/{names["BERTH_MODELS_BUCKET"]}/o""")
+    print(_NEXT.format(environment=running.folder.environment))
     return 0
 
 

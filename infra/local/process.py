@@ -13,6 +13,8 @@ import psutil
 from infra.local.part import Part
 
 _LAST_LINES = 12
+_POLL = 0.02
+_KILL_PATIENCE = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +92,15 @@ def end(targets: list[tuple[Identity, float]]) -> None:
         if (leader := identity.alive()) is not None:
             families += [leader, *_descendants(leader)]
             _signal(leader, signal.SIGTERM)
-    leaders = [one for identity, _ in targets if (one := identity.alive()) is not None]
-    psutil.wait_procs(leaders, timeout=max(0.0, deadline - time.monotonic()))
+    _await_end([identity for identity, _ in targets], deadline)
     for one in families:
         _signal(one, signal.SIGKILL)
-    psutil.wait_procs(families, timeout=5)
+    _await_end(_identities(families), time.monotonic() + _KILL_PATIENCE)
 
 
 def descendants(pid: int) -> list[Identity]:
     """All that a process started, directly or not, and that still runs."""
-    return [Identity(one.pid, one.create_time()) for one in _descendants(psutil.Process(pid))]
+    return _identities(_descendants(psutil.Process(pid)))
 
 
 def session(leader: int) -> list[Identity]:
@@ -114,11 +115,20 @@ def session(leader: int) -> list[Identity]:
     return found
 
 
+def _identities(found: list[psutil.Process]) -> list[Identity]:
+    return [Identity(one.pid, created) for one in found if (created := _created(one.pid))]
+
+
 def _descendants(leader: psutil.Process) -> list[psutil.Process]:
     try:
         return list(leader.children(recursive=True))
     except psutil.NoSuchProcess:
         return []
+
+
+def _await_end(identities: list[Identity], deadline: float) -> None:
+    while any(one.alive() for one in identities) and time.monotonic() < deadline:
+        time.sleep(_POLL)
 
 
 def _signal(target: psutil.Process, number: signal.Signals) -> None:

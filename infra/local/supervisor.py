@@ -81,6 +81,9 @@ class Supervisor:
             chosen = [self._running[one.name] for one in wave if one.name in self._running]
             process.end([(one.identity, one.part.grace) for one in chosen])
         process.end([(one, 1.0) for one in process.descendants(os.getpid())])
+        for one in self._running.values():
+            one.process.poll()
+        self._adopt()
         self._running.clear()
 
     def mark(self, status: Status, note: str | None = None) -> None:
