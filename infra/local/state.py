@@ -8,7 +8,7 @@ from typing import Literal
 
 from infra.local.process import Identity
 
-Status = Literal["starting", "ready", "failed", "stopping"]
+Status = Literal["starting", "ready", "stopping"]
 _MARK = ".berth-stack"
 _KEPT = ("logs", "stack.log", _MARK)
 

@@ -10,15 +10,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
+import requests
 
 from infra import functions
-from infra.bundle import BundleError
-from infra.functions import TableError
 from infra.local import layout, ports
 from infra.local.layout import Options
 from infra.local.setup import Tools
 from infra.local.state import Folder, write_environment
-from infra.local.supervisor import StartError, Stopped, Supervisor
+from infra.local.supervisor import Stopped, Supervisor
 
 
 def encode(options: Options, tools: Tools) -> str:
@@ -52,13 +51,12 @@ def main() -> int:
             supervisor.mark("ready")
             _say(f"ready in {time.monotonic() - begun:.1f} s")
             supervisor.watch(_owned(options.owner, supervisor))
-        except (StartError, TableError, BundleError) as error:
-            supervisor.stop()
-            _say(str(error))
-            supervisor.mark("failed", str(error))
-            return 1
         except Stopped:
             _say("stopped while starting")
+        except (RuntimeError, ValueError, requests.RequestException) as error:
+            # StartError, TableError, BundleError, and what a step says when it fails.
+            _say(str(error))
+            return 1
         finally:
             supervisor.stop()
     return 0

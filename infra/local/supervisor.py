@@ -10,6 +10,7 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 
 import psutil
+import requests
 
 from infra.local import process
 from infra.local.part import Part, Step
@@ -102,10 +103,16 @@ class Supervisor:
         if self.stopping.is_set() or failed.is_set():
             raise Stopped
         if isinstance(node, Step):
-            node.run()
+            self._run(node)
         else:
             self._await(self._launch(node), failed)
         self._say(f"{node.name:<20} {time.monotonic() - begun:6.1f} s")
+
+    def _run(self, step: Step) -> None:
+        try:
+            step.run()
+        except (RuntimeError, requests.RequestException) as error:
+            raise StartError(f"{step.name}: {error}") from error
 
     def _launch(self, part: Part) -> Running:
         try:
