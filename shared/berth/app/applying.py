@@ -42,10 +42,13 @@ class Applier:
     held: HeldLease
     told: dict[str, Told] = field(default_factory=dict)
     written: dict[str, datetime] = field(default_factory=dict)
+    moved: bool = False
+    """Whether the last plan changed anything: pushes that no replica took do not."""
 
     def apply(self, plan: Plan) -> tuple[str, ...]:
         """Take the actions in order; return their names. Raises what the first failure raised."""
         pushes = tuple(action for action in plan.actions if isinstance(action, Push))
+        self.moved = len(pushes) < len(plan.actions)
         for action in plan.actions:
             if not isinstance(action, Push):
                 self.held.check()
@@ -53,7 +56,8 @@ class Applier:
         if pushes:
             self.held.check()
             with ThreadPoolExecutor(len(pushes)) as pool:
-                list(pool.map(self._push, pushes))
+                took = list(pool.map(self._push, pushes))
+            self.moved = self.moved or any(took)
         names = tuple(type(action).__name__ for action in plan.actions)
         log.info("applied", shard=self.shard, actions=names)
         return names
@@ -98,7 +102,7 @@ class Applier:
         write()
         self.written[name] = self.clock.now()
 
-    def _push(self, push: Push) -> None:
+    def _push(self, push: Push) -> bool:
         """Tell one replica; an end that was not seen leaves it untold, so the same bytes go again."""
         try:
             answer = self.servers.reload(
@@ -106,8 +110,9 @@ class Applier:
             )
         except Unavailable as error:
             log.warning("push not settled", shard=self.shard, pod=push.pod.name, reason=str(error))
-            return
+            return False
         at = self.clock.now().isoformat()
         self.told[push.pod.key] = Told(
             digest=canonical.digest(push.text), at=at, answer=answer[:1000]
         )
+        return True

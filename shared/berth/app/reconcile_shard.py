@@ -19,6 +19,7 @@ from berth.ports import Clock, ModelServers, ObjectStore, Outbox, Workloads
 LEASE_SECONDS = 40.0
 PASS_SECONDS = 25.0
 WATCH_SECONDS = 0.05
+RETRY_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,8 @@ class ReconcileShard:
             made = self._plan(seen)
             if made.actions:
                 taken += applier.apply(made)
+                if not applier.moved:
+                    self.clock.sleep(RETRY_SECONDS)
             elif made.open and self._time_left(held):
                 self._watch(observer, seen, made, held)
             elif held.leave():

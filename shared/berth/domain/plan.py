@@ -108,7 +108,7 @@ def make(seen: Observation, frame: Frame) -> Plan:
     config = _config_actions(seen, boot, live)
     actions: list[Action] = [*_workload_actions(seen, frame), *config[0], *announcements]
     quiet = not actions and not config[1]
-    if status != seen.status and (announcements or quiet):
+    if status != seen.status and (announcements or quiet or _judged(seen, status)):
         actions.append(WriteStatus(status, seen.status_generation))
     actions += config[1]
     return Plan(tuple(actions), open=_open(steps))
@@ -190,6 +190,12 @@ def _announcements(seen: Observation, status: ShardStatus) -> tuple[Announce, ..
             if held.active and known.get(number) != held
         ]
     return tuple(Announce(event) for event in events)
+
+
+def _judged(seen: Observation, status: ShardStatus) -> bool:
+    """Whether a quarantine began or ended: the next look must remember, or it would turn back."""
+    before = {n: r.quarantined for n, r in seen.status.models.items() if r.quarantined}
+    return before != {n: r.quarantined for n, r in status.models.items() if r.quarantined}
 
 
 def _event(kind: str, name: str, number: int, record: ModelRecord, seen: Observation) -> ModelEvent:

@@ -52,14 +52,16 @@ def step(name: str, seen: Observation, *, mount: str, fits: bool = True) -> Step
     base_path = f"{mount}/{projection.base_path}"
     ready = bool(wanted) and seen.quorum and _everywhere(name, wanted, seen)
     boot = _entry(seen.boot, name)
-    bootable = boot is not None and boot.versions == wanted
+    bootable = boot is not None and set(wanted) <= set(boot.versions)
     announced = record.announced
     if ready and bootable and not seen.stale_starts(START_PATIENCE):
         announced = wanted
     named = tuple(sorted({*announced, *wanted}))
+    # A pod that starts now must have what is announced until its end is: the next look drops it.
+    booted = {*record.announced, *wanted}
     return Step(
         live=serving_config.entry(base_path, named) if named else None,
-        boot=serving_config.entry(base_path, wanted) if ready else boot,
+        boot=serving_config.entry(base_path, booted) if ready else boot,
         record=_observed(
             name,
             seen,
