@@ -36,7 +36,7 @@ from berth.domain import documents
 from berth.domain.documents import Admission, Footprint, Model, RestartPolicy, Template
 from berth.domain.errors import Retryable, Terminal
 from berth.domain.fleet import FirstShards
-from berth.domain.observation import VersionStatus
+from berth.domain.observation import Pod, VersionStatus
 from berth.domain.outcome import Outcome
 from berth.domain.probing import Measurements, ProbeReport
 from berth.domain.shard_status import ShardStatus
@@ -244,6 +244,16 @@ class World:
             self.deliver(self.queue.popleft())
             self._collect()
 
+    def run_until(self, topic: str) -> Delivery:
+        """Deliver until a message on a topic is due; take it off the queue."""
+        self._collect()
+        while not any(delivery.topic == topic for delivery in self.queue):
+            self.deliver(self.queue.popleft())
+            self._collect()
+        found = next(delivery for delivery in self.queue if delivery.topic == topic)
+        self.queue.remove(found)
+        return found
+
     def deliver(self, delivery: Delivery) -> None:
         """Deliver once; what may be retried is queued again after a pause, in which the world moves."""
         parse, handler = self.functions[delivery.topic]
@@ -371,9 +381,13 @@ class World:
     def loaded(self, shard: str, servable: str) -> set[int]:
         """Versions that every ready replica has AVAILABLE."""
         pods = [pod for pod in self.workloads.pods(shard) if pod.serving]
-        states = [self.servers.statuses(p.address, [servable], timeout=1)[servable] for p in pods]
-        found = [{n for n, s in state.items() if s.state == "AVAILABLE"} for state in states]
+        found = [self.loaded_on(pod, servable) for pod in pods]
         return set.intersection(*found) if found else set()
+
+    def loaded_on(self, pod: Pod, servable: str) -> set[int]:
+        """Versions that one replica has AVAILABLE."""
+        state = self.servers.statuses(pod.address, [servable], timeout=1)[servable]
+        return {number for number, said in state.items() if said.state == "AVAILABLE"}
 
     @property
     def mutations(self) -> int:
