@@ -146,6 +146,8 @@ def _message(event: CloudEvent) -> Mapping[str, Any]:
 
 def _json(message: Mapping[str, Any]) -> Mapping[str, Any]:
     encoded = message.get("data") or ""
+    if not isinstance(encoded, str):
+        raise InvalidEvent("the message is not JSON")
     if len(encoded) > MAX_BYTES:
         raise InvalidEvent(f"the message has more than {MAX_BYTES} bytes")
     try:
@@ -190,11 +192,11 @@ def _revision(value: object) -> str:
     """Return a time in one spelling, so that revisions compare as texts."""
     try:
         moment = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
-    except ValueError as error:
+        if moment.tzinfo is None:
+            raise InvalidEvent("the event's time has no zone")
+        return moment.astimezone(UTC).isoformat(timespec="microseconds")
+    except (ValueError, OverflowError) as error:
         raise InvalidEvent("the event's time is not RFC 3339") from error
-    if moment.tzinfo is None:
-        raise InvalidEvent("the event's time has no zone")
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def _identity(message: Mapping[str, Any]) -> str:
