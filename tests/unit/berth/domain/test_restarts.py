@@ -32,6 +32,7 @@ def seen(name, oldest=None, ready=2, replicas=2, rollouts=0):
 
 
 OLD = ago(hours=25)
+DAILY = RestartPolicy()
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Case:
     summaries: tuple[Summary, ...]
     restart: tuple[str, ...] = ()
     blocked: str = ""
-    policy: RestartPolicy = RestartPolicy()
+    policy: RestartPolicy = DAILY
 
 
 CASES = {
