@@ -52,13 +52,13 @@ def test_inline_loads_and_the_blind_spot_of_retries(start, model):
     server = start(
         models=config(("retried", base), ("other", other)),
         max_num_load_retries=1,
-        load_retry_interval_micros=3_000_000,
+        load_retry_interval_micros=2_500_000,
     ).ready()
     spoil(base, 2)
     server.wait_for("retried", 2, LOADING)
     put(other, 2, "half_plus_three")
     removal = server.reload_in_background(config(("retried", base)))
-    always(lambda: server.versions("retried")[2] == LOADING, 1.2)
+    always(lambda: server.versions("retried")[2] == LOADING, 1)
     assert not removal.is_alive()
     assert server.versions("other") == {1: AVAILABLE}
     eventually(lambda: server.versions("retried")[2].state == "END")
@@ -68,21 +68,30 @@ def test_inline_loads_and_the_blind_spot_of_retries(start, model):
     assert server.predict("retried", {"instances": [2]}).json() == {"predictions": [3.0]}
 
 
-def test_a_failed_version_is_never_tried_again_until_it_is_taken_away(empty, model):
-    base = model("never", {1: "half_plus_two"})
-    empty.reload(config(("never", base, LATEST_TWO)))
-    spoil(base, 2)
-    eventually(lambda: empty.versions("never").get(2, Version("")).state == "END")
-    failed = empty.versions("never")[2]
-    assert failed.code == 5
+def test_what_is_loaded_or_failed_is_never_loaded_again_until_it_is_taken_away(empty, model):
+    loaded, failed = model("kept", {1: "half_plus_two"}), model("failed", {1: "half_plus_two"})
+    spoil(failed, 2)
+    new = config(("kept", loaded), ("failed", failed, LATEST_TWO))
+    assert refused(empty.reload, new)[0] == "UNKNOWN"
+    before = empty.versions("failed")
+    assert (before[2].state, before[2].code) == ("END", 5)
+    # Other files for the loaded version, good ones for the failed version: neither has an effect.
+    (loaded / "1").rename(loaded / "old")
+    put(loaded, 1, "half_plus_three")
     good = (HALF / "1" / "saved_model.pb").read_bytes()
-    (base / "2" / "saved_model.pb").write_bytes(good)
-    always(lambda: empty.versions("never")[2] == failed, 1.2)
+    (failed / "2" / "saved_model.pb").write_bytes(good)
+
+    def unchanged():
+        answer = empty.predict("kept", {"instances": [2]}).json()
+        assert empty.versions("failed")[2] == before[2]
+        return answer == {"predictions": [3.0]} and empty.versions("kept") == {1: AVAILABLE}
+
+    always(unchanged, 1.2)
     # Taken away, seen gone by one sweep, and brought back: then it is new.
-    (base / "2").rename(base / "aside")
+    (failed / "2").rename(failed / "aside")
     time.sleep(1.3)  # nothing can be seen from outside when a failed version is forgotten
-    (base / "aside").rename(base / "2")
-    empty.wait_for("never", 2)
+    (failed / "aside").rename(failed / "2")
+    empty.wait_for("failed", 2)
 
 
 def test_new_before_old_and_no_request_fails(empty, model):
@@ -107,15 +116,6 @@ def test_new_before_old_and_no_request_fails(empty, model):
     assert seen == sorted(seen)
     assert set(seen) <= {3.0, 4.0}
     assert empty.predict("rolled", {"instances": [2]}).json() == {"predictions": [4.0]}
-
-
-def test_overwriting_a_loaded_version_has_no_effect(empty, model):
-    base = model("kept", {1: "half_plus_two"})
-    empty.reload(config(("kept", base)))
-    (base / "1").rename(base / "old")
-    put(base, 1, "half_plus_three")
-    always(lambda: empty.predict("kept", {"instances": [2]}).json() == {"predictions": [3.0]}, 1.2)
-    assert empty.versions("kept") == {1: AVAILABLE}
 
 
 def test_the_slowest_request_of_any_model_delays_every_load(empty):

@@ -27,11 +27,11 @@ def test_ports_stay_closed_while_a_base_path_is_missing_or_empty(start, model, t
     missing = tmp_path / "models" / "missing"
     server = start(models=config(("good", good), ("void", void), ("missing", missing)))
     eventually(lambda: "Could not find base path" in server.log())
-    always(lambda: closed(server), 1)
+    always(lambda: closed(server), 0.7)
     missing.mkdir()
     put(missing, 1, "half_plus_two")
     eventually(lambda: "No versions of servable void found under base path" in server.log())
-    always(lambda: closed(server), 1)
+    always(lambda: closed(server), 0.7)
     put(void, 7, "half_plus_three")
     server.ready()
     assert server.versions("void") == {7: AVAILABLE}
