@@ -44,6 +44,10 @@ check: venv ## Static checks: ruff, mypy, import-linter, the house rules
 unit: venv ## Unit tests: no sockets, seconds
 	$(PYTEST) tests/unit
 
+.PHONY: golden
+golden: venv ## Write the golden files of the unit tests anew; review the difference
+	$(PYTEST) tests/unit/berth/domain/test_workload.py --golden
+
 .PHONY: contract
 contract: venv tools ## Each port's one suite, against its twin and the real thing
 	$(PYTEST) tests/contract
