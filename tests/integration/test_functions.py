@@ -1,0 +1,145 @@
+"""Every function through functions-framework on its staged bundle, alone, with nothing else on its path.
+
+No service of the local stack runs here: it is about the seam between the platform and the code.
+"""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from infra import bundle, functions
+
+TABLE = functions.read()
+EVENT_FUNCTIONS = sorted(name for name, f in TABLE.items() if f.retry is not None)
+HTTP_FUNCTIONS = sorted(set(TABLE) - set(EVENT_FUNCTIONS))
+SETTINGS = {
+    "GOOGLE_CLOUD_PROJECT": "test",
+    "BERTH_UPLOADS_BUCKET": "uploads",
+    "BERTH_MODELS_BUCKET": "models",
+    "BERTH_CONTROL_BUCKET": "control",
+    "BERTH_EVENTS_TOPIC": "projects/test/topics/events",
+    "BERTH_ADMISSION_TOPIC": "projects/test/topics/admissions",
+    "BERTH_SHARD_TOPIC": "projects/test/topics/shards",
+    "BERTH_PROBE_URL": "http://127.0.0.1:9",
+    "BERTH_NAMESPACE": "berth",
+    "BERTH_SHARD_MANIFESTS": "manifests",
+    "BERTH_MODELS_MOUNT": "/models",
+    "STORAGE_EMULATOR_HOST": "http://127.0.0.1:9",
+    "PUBSUB_EMULATOR_HOST": "127.0.0.1:9",
+}
+# Runs in the bundle's folder: -I keeps everything else off the path, the folder is put there as the platform does.
+DRIVER = """
+import json, sys
+sys.path.insert(0, ".")
+from functions_framework import create_app
+name, kind, requests = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
+client = create_app(name, "main.py", kind).test_client()
+import berth
+assert berth.__file__.startswith(sys.argv[4]), berth.__file__
+for request in requests:
+    path = request.pop("path", "/")
+    answer = client.open(path, method=request.pop("method", "POST"), **request)
+    print("ANSWER", json.dumps([answer.status_code, answer.get_data(as_text=True)]), flush=True)
+"""
+
+
+@pytest.fixture(scope="session")
+def staged(tmp_path_factory):
+    into = tmp_path_factory.mktemp("bundles")
+    return {name: bundle.stage(function, into) for name, function in TABLE.items()}
+
+
+@pytest.fixture(scope="session")
+def kubeconfig(tmp_path_factory):
+    """A cluster that is not there."""
+    path = tmp_path_factory.mktemp("kube") / "config"
+    cluster = {"name": "c", "cluster": {"server": "http://127.0.0.1:9"}}
+    context = {"name": "c", "context": {"cluster": "c", "user": "u"}}
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "c",
+        "clusters": [cluster],
+        "contexts": [context],
+        "users": [{"name": "u", "user": {}}],
+    }
+    path.write_text(json.dumps(config))
+    return str(path)
+
+
+def call(folder, name, requests, environment):
+    """Send requests to one function in a process of its own; return answers and log lines."""
+    kind = "http" if name in HTTP_FUNCTIONS else "cloudevent"
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", DRIVER, name, kind, json.dumps(requests), str(folder)],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    lines = done.stdout.splitlines()
+    answers = [json.loads(x.removeprefix("ANSWER ")) for x in lines if x.startswith("ANSWER ")]
+    assert len(answers) == len(requests), done.stdout + done.stderr
+    logs = [json.loads(line) for line in lines if line.startswith("{")]
+    return answers, logs
+
+
+def cloud_event(data):
+    headers = {
+        "ce-specversion": "1.0",
+        "ce-type": "google.cloud.pubsub.topic.v1.messagePublished",
+        "ce-source": "//pubsub.googleapis.com/projects/test/topics/t",
+        "ce-id": "e1",
+        "Content-Type": "application/json",
+    }
+    return {"headers": headers, "data": json.dumps(data)}
+
+
+NO_EVENT = {"headers": {"Content-Type": "application/json"}, "data": "{}"}
+BAD = cloud_event({"message": {"data": "bm90IGpzb24=", "messageId": "m1"}})
+
+
+@pytest.mark.parametrize("name", EVENT_FUNCTIONS)
+def test_a_bad_event_is_acknowledged_and_logged_and_no_event_is_refused(name, staged, kubeconfig):
+    environment = SETTINGS | {"KUBECONFIG": kubeconfig}
+    answers, logs = call(staged[name], name, [BAD, NO_EVENT], environment)
+    assert [status for status, _ in answers] == [200, 400]
+    (line,) = logs
+    assert (line["function"], line["event_id"]) == (name, "e1")
+    assert (line["severity"], line["outcome"]) == ("ERROR", "refused")
+    assert line["reason"].startswith("InvalidEvent: ")
+
+
+@pytest.mark.parametrize("name", EVENT_FUNCTIONS)
+def test_missing_settings_are_named_all_together_and_the_event_comes_again(name, staged):
+    answers, logs = call(staged[name], name, [BAD], {})
+    assert answers[0][0] == 500
+    (line,) = logs
+    assert (line["severity"], line["outcome"]) == ("WARNING", "redelivered")
+    needed = {key for key in TABLE[name].environment if key != "BERTH_BOOT_MOUNT"}
+    assert [key for key in needed if key not in line["reason"]] == []
+
+
+def test_status_says_why_it_cannot_answer(staged):
+    request = {"method": "GET", "path": "/fleet"}
+    (answer,), _ = call(staged["status"], "status", [request], {})
+    assert answer[0] == 503
+    assert "BERTH_CONTROL_BUCKET" in json.loads(answer[1])["reason"]
+
+
+def test_status_knows_its_paths(staged):
+    requests = [{"method": "GET", "path": path} for path in ("/", "/nothing", "/models/Bad")]
+    answers, _ = call(staged["status"], "status", requests, SETTINGS)
+    assert [status for status, _ in answers] == [404, 404, 404]
+    assert all(json.loads(body)["reason"] for _, body in answers)
+
+
+def test_the_probe_needs_no_settings_and_refuses_what_is_no_request(staged):
+    (answer,), _ = call(staged["probe_model"], "probe_model", [NO_EVENT], {})
+    assert answer[0] == 400
+    assert json.loads(answer[1])["reason"]

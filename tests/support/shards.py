@@ -1,0 +1,81 @@
+"""Observations of one shard, as values: what a test says differs from a shard where all is well."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from berth.domain import serving_config
+from berth.domain.documents import Footprint, Projection, Shard
+from berth.domain.observation import Observation, Pod, StoredConfig, VersionStatus, Workload
+from berth.domain.shard_status import ModelRecord, ShardStatus, Told
+
+NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
+MOUNT = "/models"
+MIB = 1024**2
+AVAILABLE = VersionStatus("AVAILABLE")
+NAME = "acme.digits"
+
+
+def ago(seconds):
+    return NOW - timedelta(seconds=seconds)
+
+
+def pod(number=1, **changes):
+    started = changes.pop("started", 600)
+    return replace(
+        Pod(f"p{number}", f"u{number}", f"10.0.0.{number}", True, False, 0, ago(started)), **changes
+    )
+
+
+def projection(*versions, resident=10 * MIB, peak=None, **wants):
+    footprint = Footprint(resident_bytes=resident, peak_bytes=peak or resident, load_seconds=1)
+    fields = {"keep": 1, "pin": None, "retired": False, "document": 7, **wants}
+    return Projection(
+        base_path="acme/digits", versions=dict.fromkeys(versions, footprint), **fields
+    )
+
+
+def config(written=3600, generation=1, /, **models):
+    """A stored config; `a=(1, 2)` names versions of acme.a."""
+    entries = {f"acme.{k}": serving_config.entry(f"{MOUNT}/acme/{k}", v) for k, v in models.items()}
+    text = serving_config.render(entries)
+    return StoredConfig(text, generation, ago(written), serving_config.parse(text))
+
+
+def record(*announced, state="SERVING", **more):
+    return ModelRecord(state=state, announced=announced, document=7, since="then", **more)
+
+
+def seen(
+    *,
+    projections=None,
+    boot=None,
+    live=None,
+    records=None,
+    pods=None,
+    report=None,
+    told_ago=60,
+    untold=(),
+    **changes,
+):
+    """An observation. `report` is what every serving pod says, by servable and version."""
+    pods = (pod(1), pod(2)) if pods is None else pods
+    live = config() if live is None else live
+    serving = [p for p in pods if p.serving]
+    told = {
+        p.key: Told(digest=live.digest, at=ago(told_ago).isoformat())
+        for p in serving
+        if p.name not in untold
+    }
+    fields = {
+        "now": NOW,
+        "shard": Shard(shard="shard-0", memory_bytes=2048 * MIB),
+        "projections": projections or {},
+        "boot": config() if boot is None else boot,
+        "live": live,
+        "status": ShardStatus(models=records or {}),
+        "status_generation": 3,
+        "workload": Workload(objects={}, pods=tuple(pods)),
+        "reports": {p.key: report or {} for p in serving},
+        "told": told,
+    }
+    return Observation(**{**fields, **changes})
