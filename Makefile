@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 CACHE := $(or $(BERTH_CACHE),$(HOME)/.cache/berth)
 PYTHON ?= python3
-ENVIRONMENT := $(shell cat requirements.txt requirements.lock 2>/dev/null | sha256sum | cut -c1-12)
+ENVIRONMENT := $(shell cat requirements.txt requirements.lock | sed 's/[[:space:]]*\#.*//' | sha256sum | cut -c1-12)
 VENV := $(CACHE)/venv-$(ENVIRONMENT)
 PY := $(VENV)/bin/python
 PYTEST := $(PY) -m pytest -q --durations=5

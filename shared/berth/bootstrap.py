@@ -148,10 +148,11 @@ def reconcile_fleet() -> "ReconcileFleet":
 @functools.cache
 def status() -> "Status":
     """Build status."""
+    from berth.adapters import prometheus
     from berth.app.status import Status
 
     given = settings.load(settings.Settings)
-    return Status(_store(given, given.control_bucket))
+    return Status(_store(given, given.control_bucket), prometheus.render)
 
 
 def _store(given: settings.Settings, bucket: str) -> ObjectStore:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import yaml
 
 from berth import events
+from berth.adapters import prometheus
 from berth.adapters.memory import MemoryClock, MemoryProbe, MemoryPublisher
 from berth.adapters.memory_objects import MemoryBuckets
 from berth.adapters.memory_servers import LOADS, MemoryModelServers, ServerRuntime
@@ -172,7 +173,7 @@ class World:
         self.reconcile_fleet = ReconcileFleet(
             self.uploads, self.control, self.outbox, self.clock, self.first
         )
-        self.status = Status(self.control)
+        self.status = Status(self.control, prometheus.render)
         self.functions = {
             "uploaded": (events.uploaded, self.on_upload),
             "customers": (events.customer_event, self.on_customer_event),

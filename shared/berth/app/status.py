@@ -1,5 +1,6 @@
 """status: the fleet, its shards and models as JSON values, read from the control bucket alone."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +20,9 @@ class Status:
     """Answers questions; writes nothing."""
 
     control: ObjectStore
+    metrics: Callable[[Mapping[str, Any]], str]
 
-    def ask(self, path: str) -> dict[str, Any]:
+    def ask(self, path: str) -> dict[str, Any] | str:
         """Answer one HTTP path. Raises NotFound for an unknown one."""
         kind, _, name = path.strip("/").partition("/")
         if kind == "fleet" and not name:
@@ -29,7 +31,9 @@ class Status:
             return self.shard(name)
         if kind == "models" and name:
             return self.model(name)
-        raise NotFound("ask /fleet, /shards/<shard> or /models/<customer>.<model>")
+        if kind == "metrics" and not name:
+            return self.metrics(self.fleet())
+        raise NotFound("ask /fleet, /shards/<shard>, /models/<customer>.<model> or /metrics")
 
     def fleet(self) -> dict[str, Any]:
         """Return customers, shards with models, bytes and bounds, and rollouts in progress."""
