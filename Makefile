@@ -19,7 +19,9 @@ $(VENV)/ready:
 	@echo "setting up Python packages in $(VENV) (once per version)"
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 is needed: install python3.11") if sys.version_info[:2] != (3, 11) else None'
 	@rm -rf $(VENV) && $(PYTHON) -m venv $(VENV)
-	@$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements.txt -c requirements.lock
+	@set -o pipefail; $(VENV)/bin/pip install --disable-pip-version-check --progress-bar off \
+	  -r requirements.txt -c requirements.lock \
+	  | grep --line-buffered -oE '^(Collecting [^ ]+|Installing collected packages|Successfully installed)'
 	@ln -sfn $(VENV) .venv && touch $@
 
 .PHONY: venv
