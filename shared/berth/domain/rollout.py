@@ -178,7 +178,15 @@ def _elapsed(told_at: str, now: datetime) -> bool:
 
 
 def _everywhere(name: str, versions: tuple[int, ...], seen: Observation) -> bool:
-    return all(_available(name, number, seen) == len(seen.serving) for number in versions)
+    """Whether every replica runs a config that names these versions, and has them AVAILABLE.
+
+    What is AVAILABLE without being named is on its way out: a fallback must be named first.
+    """
+    live = _entry(seen.live, name)
+    if live is None or not set(versions) <= set(live.versions):
+        return False
+    told = all(seen.informed(pod) for pod in seen.serving)
+    return told and all(_available(name, n, seen) == len(seen.serving) for n in versions)
 
 
 def _available(name: str, number: int, seen: Observation) -> int:
