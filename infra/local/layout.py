@@ -26,13 +26,15 @@ _TICKS = "fleet-ticks"
 class Options:
     """What is asked for: the table of functions, with Kubernetes or without, parts left out.
 
-    The stack ends with the process `owner`, if one is named.
+    The stack ends with the process `owner`, if one is named. `log_requests` has the storage
+    emulator write a line for each request to its log.
     """
 
     table: Path = functions.TABLE
     cluster: bool = True
     without: tuple[str, ...] = ()
     owner: int | None = None
+    log_requests: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,9 @@ def plan(here: Site, options: Options) -> Layout:
     environment = _environment(here)
     nodes: list[Part | Step] = [
         storage.part(
-            here.tools.storage, here.folder.path / "storage", here.storage_port, here.topics.host
+            here.tools.storage,
+            here.folder.path / "storage",
+            storage.Address(here.storage_port, here.topics.host, log_requests=options.log_requests),
         ),
         pubsub.part(
             here.tools.java, here.tools.emulator, here.folder.path / "pubsub", here.pubsub_port

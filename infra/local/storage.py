@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 from google.auth import credentials
@@ -15,8 +16,17 @@ from infra.local.part import Part
 _UNPRIVILEGED = 65532
 
 
-def part(binary: Path, folder: Path, port: int, pubsub: str) -> Part:
-    """The server over <folder>/objects; it publishes notifications to the emulator at `pubsub`.
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the server listens, where Pub/Sub is ("host:port"), whether it logs each request."""
+
+    port: int
+    pubsub: str
+    log_requests: bool = False
+
+
+def part(binary: Path, folder: Path, where: Address) -> Part:
+    """The server over <folder>/objects; it publishes notifications to the emulator.
 
     It runs unprivileged: as root it would write an object named a/../../x outside its folder. Its
     binary and paths are relative to its own folder, which need not be reachable for its account.
@@ -31,17 +41,18 @@ def part(binary: Path, folder: Path, port: int, pubsub: str) -> Part:
     if os.geteuid() == 0:
         for path in (folder, objects):
             os.chown(path, _UNPRIVILEGED, _UNPRIVILEGED)
-    address = f"127.0.0.1:{port}"
+    address = f"127.0.0.1:{where.port}"
     argv = (
         *(f"./{own.name}", "-backend", "filesystem", "-filesystem-root", objects.name),
-        *("-scheme", "http", "-host", "127.0.0.1", "-port", str(port)),
-        *("-external-url", f"http://{address}", "-public-host", address, "-log-level", "warn"),
+        *("-scheme", "http", "-host", "127.0.0.1", "-port", str(where.port)),
+        *("-external-url", f"http://{address}", "-public-host", address),
+        *("-log-level", "info" if where.log_requests else "warn"),
     )
     return Part(
         name="storage",
         argv=argv,
         ready=lambda: http.answers(f"http://{address}/storage/v1/b?project=any"),
-        environment={"PUBSUB_EMULATOR_HOST": pubsub, "HOME": ".", "TMPDIR": "."},
+        environment={"PUBSUB_EMULATOR_HOST": where.pubsub, "HOME": ".", "TMPDIR": "."},
         user=_UNPRIVILEGED,
         cwd=folder,
     )

@@ -5,6 +5,7 @@ errors are swallowed; everything else, bugs included, is raised.
 """
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
@@ -42,6 +43,7 @@ def run(
     structlog.contextvars.bind_contextvars(
         function=function, event_id=event["id"], event_type=event["type"]
     )
+    began = time.monotonic()
     try:
         outcome = handler().handle(parse(event))
     except Terminal as error:
@@ -53,7 +55,7 @@ def run(
         log.exception("bug", outcome="redelivered")
         raise
     else:
-        log.info("pass", **_facts(outcome))
+        log.info("pass", seconds=round(time.monotonic() - began, 4), **_facts(outcome))
 
 
 def answer(function: str, ask: Callable[[], Any]) -> Answer:

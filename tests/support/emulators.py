@@ -42,7 +42,7 @@ def cloud_storage(folder: Path) -> Iterator[str]:
     """Run fake-gcs-server; yields its URL."""
     (port,) = ports.free(1)
     tools = setup.prepare(print, cluster=False)
-    part = storage.part(tools.storage, folder / "storage", port, "127.0.0.1:1")
+    part = storage.part(tools.storage, folder / "storage", storage.Address(port, "127.0.0.1:1"))
     with running((part,), folder):
         yield f"http://127.0.0.1:{port}"
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+import structlog
+
 from berth.app import control
 from berth.app.placing import Placing
 from berth.app.promotion import Promotion
@@ -142,12 +144,17 @@ class Judging:
                 seconds=quota.load_seconds,
             ),
         )
+        began = self.clock.now()
         try:
-            return self.probe.probe(request)
+            report = self.probe.probe(request)
         except Throttled:
             # It never began: that is the platform's doing and no mark against the model.
             self._hold(case, {"attempts": case.known.attempts - 1}, leave=True)
             raise
+        took = (self.clock.now() - began).total_seconds()
+        child = report.measurements.child_seconds if report.measurements else 0.0
+        structlog.contextvars.bind_contextvars(probe_seconds=took, child_seconds=child)
+        return report
 
     def _accept(self, case: Case, report: ProbeReport) -> bool:
         measured = report.measurements
