@@ -33,6 +33,13 @@ class Fleet:
         self.replicas = Replicas(environment["KUBECONFIG"])
         self.http = requests.Session()
 
+    def close(self) -> None:
+        """Let go of every connection."""
+        self.replicas.close()
+        self.publisher.stop()
+        self.storage.close()
+        self.http.close()
+
     def publish(self, topic: str, body: Mapping[str, Any]) -> str:
         """Publish JSON to a topic of the environment; return the message id."""
         sent = self.publisher.publish(self.environment[topic], json.dumps(body).encode())
