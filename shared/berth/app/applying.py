@@ -110,6 +110,8 @@ class Applier:
             )
         except Unavailable as error:
             log.warning("push not settled", shard=self.shard, pod=push.pod.name, reason=str(error))
+            at = self.clock.now().isoformat()
+            self.told[push.pod.key] = Told(digest="", at=at, answer=str(error)[:1000])
             return False
         at = self.clock.now().isoformat()
         self.told[push.pod.key] = Told(

@@ -10,7 +10,7 @@ from typing import Any
 
 from berth.domain import canonical, capacity, rollout, serving_config, workload
 from berth.domain.model_events import ModelEvent
-from berth.domain.observation import Observation, Pod
+from berth.domain.observation import Observation, Pod, StoredConfig
 from berth.domain.shard_status import ModelRecord, ReplicaStatus, ShardStatus
 
 PUSH_PATIENCE = timedelta(seconds=120)
@@ -92,8 +92,9 @@ class Frame:
 
 def make(seen: Observation, frame: Frame) -> Plan:
     """Return what to do next for one shard. Pure: the same observation gives the same plan."""
-    names = {*seen.projections, *seen.status.models}
-    names |= {*(seen.boot.entries if seen.boot else ()), *(seen.live.entries if seen.live else ())}
+    # What neither a projection nor a config names is forgotten; a config's entry is carried forward.
+    configs = [config for config in (seen.boot, seen.live) if config is not None]
+    names = set(seen.projections).union(*(config.entries for config in configs))
     fits = capacity.fitting(seen)
     steps = {
         name: rollout.step(
@@ -123,23 +124,33 @@ def _config_actions(
         first = (WriteBoot(boot, seen.boot.generation if seen.boot else 0),)
     untold = tuple(pod for pod in seen.serving if not seen.informed(pod))
     if seen.live is not None and untold:
-        return first, tuple(_tell(seen, pod, seen.live.text) for pod in untold)
+        return first, _tell(seen, untold, seen.live)
     if seen.live is None or seen.live.text != live:
         write = WriteLive(live, seen.live.generation if seen.live else 0)
         return first, (write, *(Push(pod, live) for pod in seen.serving))
     return first, ()
 
 
-def _tell(seen: Observation, pod: Pod, text: str) -> Action:
-    """Send the same bytes again, until patience ends: then the replica is replaced, not the shard."""
-    started = pod.started_at or seen.now
-    told_since = max(started, seen.live.updated) if seen.live else started
-    longest = max(
-        (f.load_seconds for p in seen.projections.values() for f in p.versions.values()), default=0
+def _tell(seen: Observation, untold: tuple[Pod, ...], live: StoredConfig) -> tuple[Action, ...]:
+    """Send the same bytes again, until patience ends: then a replica is replaced, not the shard.
+
+    One at a time and only while enough serve: what fails may be our way to them, not they.
+    """
+    spare = len(seen.serving) >= seen.shard.replicas_min
+    late = tuple(pod for pod in untold if _late(seen, pod, live))[: int(spare)]
+    reason = "its server did not take the live config in time"
+    return tuple(ReplacePod(p, reason) if p in late else Push(p, live.text) for p in untold)
+
+
+def _late(seen: Observation, pod: Pod, live: StoredConfig) -> bool:
+    """Whether a replica was tried in vain for longer than a load of the slowest model may take."""
+    told = seen.told.get(pod.key)
+    tried = told is not None and not told.digest
+    since = max(pod.started_at or seen.now, live.updated)
+    loads = [f.load_seconds for p in seen.projections.values() for f in p.versions.values()]
+    return tried and seen.now - since > PUSH_PATIENCE + timedelta(
+        seconds=10 * max(loads, default=0)
     )
-    if seen.now - told_since > PUSH_PATIENCE + timedelta(seconds=10 * longest):
-        return ReplacePod(pod, reason="its server did not take the live config in time")
-    return Push(pod, text)
 
 
 def _workload_actions(seen: Observation, frame: Frame) -> tuple[Action, ...]:

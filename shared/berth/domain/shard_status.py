@@ -22,7 +22,10 @@ class ReplicaStatus(Document):
 
 
 class Told(Document):
-    """The config a run of a server was told: its digest, when, and what the server answered."""
+    """The config a run of a server was told: its digest, when, and what the server answered.
+
+    An empty digest: the last push did not end in time, or did not arrive.
+    """
 
     digest: str
     at: str
@@ -86,11 +89,16 @@ class ShardStatus(Document):
             ready=len(serving),
             oldest_start=min((r.started_at for r in self.replicas if r.started_at), default=""),
             rollouts=sum(record.state == "LOADING" for record in self.models.values()),
-            unplaced=tuple(n for n, r in self.models.items() if r.reason.startswith(FULL))[:20],
+            unplaced=tuple(
+                name
+                for name, record in self.models.items()
+                if record.reason.startswith(FULL) and not record.announced
+            )[:SHOWN_UNPLACED],
         )
 
 
 FULL = "shard full"
+SHOWN_UNPLACED = 20
 
 
 class Summary(Document):
