@@ -13,7 +13,7 @@ import pytest
 from infra import bundle, functions
 
 TABLE = functions.read()
-EVENT_FUNCTIONS = sorted(name for name, f in TABLE.items() if f.retry is not None)
+EVENT_FUNCTIONS = sorted(name for name, f in TABLE.items() if not f.is_http)
 HTTP_FUNCTIONS = sorted(set(TABLE) - set(EVENT_FUNCTIONS))
 SETTINGS = {
     "GOOGLE_CLOUD_PROJECT": "test",

@@ -102,9 +102,13 @@ def test_an_unknown_plan_is_refused(change):
         change(after(STORY), event("plan_changed", 9, "gold"))
 
 
+ADMITTED = "2025-12-31T00:00:00.000+00:00"
+LATER = "2026-01-01T00:30:00.000+00:00"
+
+
 def digits(*versions, **wants):
     footprint = Footprint(resident_bytes=1, peak_bytes=1, load_seconds=1)
-    admitted = AdmittedVersion(digest="d", footprint=footprint, admitted_at="t")
+    admitted = AdmittedVersion(digest="d", footprint=footprint, admitted_at=ADMITTED)
     return Model(
         customer="acme",
         model="digits",
@@ -115,13 +119,29 @@ def digits(*versions, **wants):
     )
 
 
-def test_a_deleted_model_is_retired_and_an_older_deletion_ignored():
-    gone = accounts.retired(digits(1), event("model.deleted", 5, model="digits"))
-    assert gone.wants.deleted
+def test_closing_retires_a_model_and_signing_up_again_restores_it():
+    gone = accounts.retired(digits(1), event("closed", 5))
+    assert gone.wants.deleted == "closed"
     back = accounts.restored(gone, event("signed_up", 6))
     assert not back.wants.deleted
-    assert accounts.retired(back, event("model.deleted", 5)) == back
+    assert accounts.retired(back, event("closed", 5)) == back
     assert accounts.restored(gone, event("signed_up", 4)) == gone
+
+
+def test_a_model_that_its_owner_deleted_stays_deleted_after_closing_and_signing_up():
+    gone = accounts.retired(digits(1), event("model.deleted", 5, model="digits"))
+    assert gone.wants.deleted == "model.deleted"
+    assert accounts.restored(gone, event("signed_up", 6)) == gone
+
+
+@pytest.mark.parametrize("more", [{}, {"version": 1}])
+def test_a_version_admitted_after_the_deletion_stays(more):
+    model = digits(1)
+    later = model.versions[1].model_copy(update={"admitted_at": LATER})
+    model = model.model_copy(update={"versions": {**model.versions, 2: later}})
+    gone = accounts.retired(model, event("model.deleted", 5, model="digits", **more))
+    assert gone.wants.deleted_versions == (1,)
+    assert not gone.wants.deleted
 
 
 def test_one_version_is_deleted_once_and_an_unknown_one_never():

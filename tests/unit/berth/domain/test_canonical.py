@@ -71,7 +71,7 @@ def test_a_projection_of_the_largest_model_fits_into_metadata():
         footprint=documents.Footprint(
             resident_bytes=2**40, peak_bytes=2**40, load_seconds=123.45678901234567
         ),
-        admitted_at="t",
+        admitted_at="2026-11-20T00:00:00.000+00:00",
     )
     model = documents.Model(
         customer="c" * 40,

@@ -150,6 +150,25 @@ CASES = {
     "unloaded is no error": Case(
         takeover(report=says(v1=AVAILABLE, v2=UNLOADED)), (1, 2), (1,), (1,), "LOADING"
     ),
+    "a fallback that no config names yet": Case(
+        takeover(
+            live=config(digits=(2,)),
+            report=says(v1=AVAILABLE, v2=BROKEN),
+            records={},
+            boot=config(),
+        ),
+        (1,),
+        None,
+        (),
+        "LOADING",
+    ),
+    "available on a replica that was not told to keep it": Case(
+        takeover(boot=config(digits=(1, 2)), untold=("p2",), pods=(pod(1), pod(2, started=4000))),
+        (1, 2),
+        (1, 2),
+        (1,),
+        "LOADING",
+    ),
     "the only version ended in error": Case(
         first(report=says(v1=BROKEN)), None, None, (), "QUARANTINED", "corrupt"
     ),

@@ -82,7 +82,9 @@ def test_any_bytes_give_wishes_or_that_one_error(data):
 
 def model(*versions, deleted=()):
     footprint = Footprint(resident_bytes=1, peak_bytes=1, load_seconds=1)
-    admitted = AdmittedVersion(digest="d", footprint=footprint, admitted_at="t")
+    admitted = AdmittedVersion(
+        digest="d", footprint=footprint, admitted_at="2026-11-20T00:00:00.000+00:00"
+    )
     return Model(
         customer="acme",
         model="digits",
