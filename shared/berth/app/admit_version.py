@@ -53,7 +53,8 @@ class AdmitVersion:
             if account is None
             else "the account is closed: it is judged when the customer signs up again"
         )
-        self.verdicts.tell(version, admission.verdict("PENDING", reason, now=self.clock.now()))
+        verdict = admission.verdict("PENDING", reason, now=self.clock.now())
+        self.verdicts.tell(version, verdict, once=True)
         return Outcome("deferred", reason=reason)
 
     def _look(self, version: VersionName, message: str, account: Customer) -> str:

@@ -45,7 +45,7 @@ class Placing:
                 return fresh()
             wants = model.wants.model_copy(
                 update={
-                    "deleted": False,
+                    "deleted": "",
                     "deleted_versions": tuple(
                         n for n in model.wants.deleted_versions if n != version.number
                     ),

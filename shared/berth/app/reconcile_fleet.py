@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from berth.app import control, leasing, projecting, rooms, sweeping
 from berth.app.leasing import HeldLease
-from berth.domain import documents, fleet, restarts
-from berth.domain.documents import Projection, RestartPolicy, Shard
+from berth.domain import documents, fleet, names, restarts
+from berth.domain.documents import Model, Projection, RestartPolicy, Shard
 from berth.domain.errors import Retryable
 from berth.domain.fleet import FirstShards, ModelRow
 from berth.domain.outcome import Outcome
@@ -24,12 +24,13 @@ class FleetPlan:
     create: tuple[Shard, ...]
     repair: tuple[tuple[str, str, Projection], ...]
     restart: tuple[str, ...]
+    replace: tuple[fleet.Replacement, ...] = ()
     blocked: str = ""
 
     @property
     def empty(self) -> bool:
         """Whether nothing is to be written."""
-        return not (self.create or self.repair or self.restart)
+        return not (self.create or self.repair or self.restart or self.replace)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class ReconcileFleet:
         actions = (
             *(f"create {shard.shard}" for shard in plan.create),
             *(f"restart {shard}" for shard in plan.restart),
+            *(f"place {move.servable} on {move.target}" for move in plan.replace),
             *((f"repair {len(plan.repair)} projections",) if plan.repair else ()),
         )
         return Outcome(
@@ -73,10 +75,12 @@ class ReconcileFleet:
         wave = restarts.wave(
             shards, summaries, policy=policy or RestartPolicy(), now=self.clock.now()
         )
+        models = self._models()
         return FleetPlan(
             create=fleet.missing_shards(shards, self.first),
-            repair=fleet.stale_projections(self._models(), self._projected(shards)),
+            repair=fleet.stale_projections(models, self._projected(shards)),
             restart=wave.restart,
+            replace=fleet.replacements(models, summaries, rooms.listed(shards, summaries)),
             blocked=wave.blocked,
         )
 
@@ -109,7 +113,25 @@ class ReconcileFleet:
         for shard_name in again.restart:
             held.check()
             self._restart(shard_name)
-        held.leave()
+        for move in again.replace:
+            held.check()
+            self._replace(move)
+        while not held.leave():
+            held.take_up()  # another tick came meanwhile: the next one looks again anyway
+
+    def _replace(self, move: fleet.Replacement) -> None:
+        """Give a model that never served a shard with room; its old projection names nothing loaded."""
+
+        def edit(model: Model | None) -> Model | None:
+            if model is None or model.shard != move.shard:
+                return None
+            return model.model_copy(update={"shard": move.target})
+
+        name = documents.model_name(names.servable(move.servable))
+        changed = control.change(self.control, name, Model, edit)
+        if changed.document is not None and changed.document.shard == move.target:
+            projecting.project_model(self.control, changed.document, changed.generation)
+            self.control.delete(documents.projection_name(move.shard, move.servable))
 
     def _restart(self, shard: str) -> None:
         now = self.clock.now().isoformat(timespec="seconds")

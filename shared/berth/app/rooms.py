@@ -1,5 +1,7 @@
 """Which shards may take models, and how full they are: read from shapes and status summaries."""
 
+from collections.abc import Mapping
+
 from berth.app import control
 from berth.domain import documents
 from berth.domain.documents import Shard
@@ -30,9 +32,16 @@ def summary(store: ObjectStore, shard: str) -> Summary | None:
 
 def active(store: ObjectStore) -> tuple[Room, ...]:
     """Return the room of each active shard."""
+    known = shards(store)
+    found = {name: summary(store, name) for name in known}
+    return listed(known, {name: seen for name, seen in found.items() if seen is not None})
+
+
+def listed(known: Mapping[str, Shard], summaries: Mapping[str, Summary]) -> tuple[Room, ...]:
+    """Return the room of each active shard, from what was read already."""
     return tuple(
-        _room(shape, summary(store, name))
-        for name, shape in shards(store).items()
+        _room(shape, summaries.get(name))
+        for name, shape in known.items()
         if shape.state == "active"
     )
 

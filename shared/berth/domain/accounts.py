@@ -38,29 +38,29 @@ def closed(known: Customer, event: CustomerEvent) -> Customer:
 def retired(model: Model, event: CustomerEvent) -> Model:
     """Return a model's document after `closed` or `model.deleted`: the model, or one version of it.
 
-    Versions admitted later than the event stay.
+    Versions admitted after the event happened stay.
     """
     wants = model.wants
-    if event.version is not None:
-        if event.version not in model.versions or event.version in wants.deleted_versions:
-            return model
-        gone = tuple(sorted({*wants.deleted_versions, event.version}))
-        return model.model_copy(
-            update={"wants": wants.model_copy(update={"deleted_versions": gone})}
-        )
-    if wants.deleted_revision >= event.revision:
+    if event.version is None and wants.deleted_revision >= event.revision:
         return model
-    update = {"deleted": True, "deleted_revision": event.revision}
-    return model.model_copy(update={"wants": wants.model_copy(update=update)})
+    older = {n for n, admitted in model.versions.items() if admitted.admitted_at <= event.revision}
+    named = older if event.version is None else {event.version} & older
+    if event.version is None and len(named) == len(model.versions):
+        cause = "closed" if event.kind == "closed" else "model.deleted"
+        return _wants(model, {"deleted": cause, "deleted_revision": event.revision})
+    return _wants(model, {"deleted_versions": tuple(sorted({*wants.deleted_versions, *named}))})
 
 
 def restored(model: Model, event: CustomerEvent) -> Model:
-    """Return a model's document after its customer signed up again."""
+    """Return a model's document after its customer signed up again: what closing took comes back."""
     wants = model.wants
-    if not wants.deleted or wants.deleted_revision >= event.revision:
+    if wants.deleted != "closed" or wants.deleted_revision >= event.revision:
         return model
-    update = {"deleted": False, "deleted_revision": event.revision}
-    return model.model_copy(update={"wants": wants.model_copy(update=update)})
+    return _wants(model, {"deleted": "", "deleted_revision": event.revision})
+
+
+def _wants(model: Model, update: dict[str, object]) -> Model:
+    return model.model_copy(update={"wants": model.wants.model_copy(update=update)})
 
 
 def _plan(known: Customer, event: CustomerEvent) -> Customer:

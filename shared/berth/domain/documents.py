@@ -49,7 +49,7 @@ class Wants(Document):
     keep: int = Field(default=1, ge=1, le=8)
     pin: int | None = None
     source_generation: int = 0
-    deleted: bool = False
+    deleted: Literal["", "closed", "model.deleted"] = ""
     deleted_revision: str = ""
     deleted_versions: tuple[int, ...] = ()
 
@@ -109,7 +109,7 @@ def project(model: Model, *, generation: int = 0) -> Projection:
         base_path=model.base_path,
         keep=model.wants.keep,
         pin=model.wants.pin,
-        retired=model.wants.deleted or not numbers,
+        retired=bool(model.wants.deleted) or not numbers,
         versions={n: model.versions[n].footprint for n in sorted(shown)},
         document=generation,
     )

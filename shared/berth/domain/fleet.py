@@ -3,8 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from berth.domain import placement
 from berth.domain.documents import Projection, Shard
 from berth.domain.names import ModelName, VersionName
+from berth.domain.placement import Room
+from berth.domain.shard_status import Summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,15 @@ class ModelRow:
     servable: str
     shards: tuple[str, ...]
     projection: Projection
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """A model that its shard has no room for, and one that has."""
+
+    servable: str
+    shard: str
+    target: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +77,30 @@ def stale_projections(
         for shard in row.shards
         if projected.get((shard, row.servable), 0) < row.projection.document
     )
+
+
+def replacements(
+    models: Sequence[ModelRow], summaries: Mapping[str, Summary], rooms: Sequence[Room]
+) -> tuple[Replacement, ...]:
+    """Return new places for models that never served because their shard is full.
+
+    Each goes where it fits best; what fits nowhere stays PENDING with its reason.
+    """
+    left = {room.shard: room for room in rooms}
+    found = []
+    by_name = {row.servable: row for row in models}
+    for shard, summary in sorted(summaries.items()):
+        for servable in summary.unplaced:
+            row = by_name.get(servable)
+            if row is None or row.shards != (shard,) or not row.projection.versions:
+                continue
+            newest = row.projection.versions[max(row.projection.versions)]
+            others = [room for room in left.values() if room.shard != shard]
+            target = placement.place(newest, others, home="", draw=lambda _: 0)
+            if target is not None:
+                left[target] = left[target].taking(newest)
+                found.append(Replacement(servable, shard, target))
+    return tuple(found)
 
 
 def unjudged(

@@ -6,7 +6,7 @@ while they load, plus the server itself.
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from berth.domain.documents import Footprint
 
@@ -31,6 +31,11 @@ class Room:
         """Whether one more model of this footprint stays within both bounds."""
         after = self.used_bytes + max(footprint.peak_bytes, footprint.resident_bytes)
         return self.models < self.max_models and after <= self.bound_bytes
+
+    def taking(self, footprint: Footprint) -> "Room":
+        """Return the room that is left with one more model."""
+        grown = self.used_bytes + footprint.peak_bytes
+        return replace(self, models=self.models + 1, used_bytes=grown)
 
 
 def needed_bytes(footprints: Iterable[Footprint]) -> int:
