@@ -73,31 +73,36 @@ class Laws:
 
 def take(world, step, number):
     """Let one thing happen."""
-    pods = [pod for pod in world.workloads.pods("shard-0") if not pod.terminating]
-    if step == "upload":
-        world.upload(f"acme/digits/{number}")
-    elif step in ("broken", "hiccup"):
-        code = 3 if step == "broken" else 14
-        world.mount.broken.setdefault((PLACE, number), VersionStatus("END", code, "no"))
-        if (PLACE, number) in serving(world):
-            del world.mount.broken[PLACE, number]  # what loaded once loads again
-        world.upload(f"acme/digits/{number}")
-    elif step == "pin":
-        world.put("acme/digits/serving.yaml", b"pin: %d" % number)
-    elif step == "keep":
-        world.put("acme/digits/serving.yaml", b"keep: %d" % number)
+    if step in ("kill", "restart", "silence"):
+        pods = [p for p in world.workloads.pods("shard-0") if not p.terminating and p.started_at]
+        for pod in pods[number : number + 1]:
+            _harm(world, step, pod)
+    elif step in ("broken", "hiccup", "upload"):
+        _upload(world, step, number)
+    elif step in ("pin", "keep"):
+        world.put("acme/digits/serving.yaml", b"%s: %d" % (step.encode(), number))
     elif step == "delete":
         world.customer("deleted", "acme", at=1, model="digits", version=number)
-    elif step == "kill" and len(pods) > number:
-        world.workloads.kill(pods[number].name)
-    elif step == "restart" and len(pods) > number and pods[number].started_at:
-        world.workloads.restart(pods[number].name)
-    elif step == "silence" and len(pods) > number:
-        world.servers.unreachable ^= {pods[number].address}
     elif step == "tick":
         world.tick(number)
-    elif step == "time":
+    else:
         world.clock.advance(number)
+
+
+def _harm(world, step, pod):
+    if step == "kill":
+        world.workloads.kill(pod.name)
+    elif step == "restart":
+        world.workloads.restart(pod.name)
+    else:
+        world.servers.unreachable ^= {pod.address}
+
+
+def _upload(world, step, number):
+    if step != "upload" and (PLACE, number) not in serving(world):
+        code = 3 if step == "broken" else 14
+        world.mount.broken[PLACE, number] = VersionStatus("END", code, "it does not load")
+    world.upload(f"acme/digits/{number}")
 
 
 def serving(world):
