@@ -5,20 +5,15 @@
 
 import base64
 import copy
-import copyreg
 import json
-import threading
 from collections import Counter, deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-
-import yaml
 
 from berth import events
 from berth.adapters import prometheus
 from berth.adapters.memory import MemoryClock, MemoryProbe, MemoryPublisher
 from berth.adapters.memory_objects import MemoryBuckets
-from berth.adapters.memory_servers import LOADS, MemoryModelServers, ServerRuntime
+from berth.adapters.memory_servers import MemoryModelServers, ServerRuntime
 from berth.adapters.memory_workloads import MemoryWorkloads
 from berth.adapters.outbox import PublishedOutbox, Topics, Writing
 from berth.app.admit_model import AdmitModel
@@ -33,68 +28,30 @@ from berth.app.reconcile_fleet import ReconcileFleet
 from berth.app.reconcile_shard import ReconcileShard
 from berth.app.status import Status
 from berth.app.verdicts import Verdicts
-from berth.domain import documents
-from berth.domain.documents import Admission, Footprint, Model, RestartPolicy, Template
+from berth.domain.documents import Footprint, RestartPolicy, Template
 from berth.domain.errors import Retryable, Terminal
 from berth.domain.fleet import FirstShards
-from berth.domain.observation import Pod, VersionStatus
 from berth.domain.outcome import Outcome
 from berth.domain.probing import Measurements, ProbeReport
-from berth.domain.shard_status import ShardStatus
 from berth.domain.workload import Buckets
-from infra.functions import ROOT
-
-MIB = 1024**2
-MOUNT = "/models"
-MANIFESTS = tuple(
-    yaml.safe_load(p.read_text()) for p in sorted((ROOT / "k8s/shard").glob("*.yaml"))
+from tests.support.world_parts import (
+    FILES,
+    MANIFESTS,
+    MAX_ATTEMPTS,
+    MIB,
+    MOUNT,
+    SHARD_FILE,
+    Crash,
+    Delivery,
+    Failures,
+    Mount,
 )
-SHARD_FILE = "variables/variables.data-00000-of-00001"
-FILES: Mapping[str, bytes] = {
-    "saved_model.pb": b"graph",
-    "variables/variables.index": b"index",
-    SHARD_FILE: b"weights",
-}
-MAX_ATTEMPTS = 60
+from tests.support.world_views import Views
+
+__all__ = ["FILES", "MIB", "SHARD_FILE", "Crash", "World"]
 
 
-# Locks hold nothing: a copy of a world has its own.
-copyreg.pickle(type(threading.RLock()), lambda lock: (threading.RLock, ()))
-copyreg.pickle(type(threading.Lock()), lambda lock: (threading.Lock, ()))
-
-
-class Crash(Exception):
-    """The process is gone: every call of it fails from here on."""
-
-
-@dataclass(slots=True)
-class Delivery:
-    """One message on its way to one function."""
-
-    topic: str
-    data: bytes
-    message: str
-    attempts: int = 0
-
-
-@dataclass(slots=True)
-class Mount:
-    """The models bucket as the servers see it. `broken` maps (base path, version) to how a load ends."""
-
-    buckets: MemoryBuckets
-    broken: dict[tuple[str, int], VersionStatus] = field(default_factory=dict)
-
-    def get(self, base_path: str) -> dict[int, VersionStatus]:
-        prefix = base_path.removeprefix(MOUNT + "/") + "/"
-        found = {}
-        for name in list(self.buckets.objects["models"]):
-            if name.startswith(prefix) and name.endswith("/saved_model.pb"):
-                number = int(name.removeprefix(prefix).split("/")[0])
-                found[number] = self.broken.get((base_path, number), LOADS)
-        return found
-
-
-class World:
+class World(Views, Failures):
     """Buckets, clock, topics, cluster and servers, and every use case wired over them."""
 
     def __init__(self, *, shards=1, replicas=2, memory=2048 * MIB, max_models=200, load_ticks=1):
@@ -321,77 +278,3 @@ class World:
             if quiet == 2:
                 return self
         raise AssertionError(f"not settled: {self.outcomes[-6:]}")
-
-    # Induced failures
-
-    def fail(self, check) -> None:
-        """Call `check(kind, name)` before every call of every port; what it raises is its failure."""
-        self.uploads.before = self.models.before = self.control.before = check
-        self.workloads.before = self.servers.before = check
-        self.publisher.before = lambda topic: check("publish", topic)
-
-    def crash_at(self, number: int) -> None:
-        """Let the running function die at its n-th call of any port."""
-        left = [number]
-
-        def check(kind: str, name: str) -> None:
-            left[0] -= 1
-            if left[0] <= 0:
-                raise Crash(f"{kind} {name}")
-
-        self.fail(check)
-
-    def revive(self) -> None:
-        self.uploads.before = self.models.before = self.control.before = None
-        self.workloads.before = self.servers.before = None
-        self.publisher.before = None
-
-    # What is to be seen
-
-    def boot(self, shard: str) -> str | None:
-        found = self.buckets.objects["control"].get(documents.boot_name(shard))
-        return found.data.decode() if found else None
-
-    def read(self, name: str, kind):
-        found = self.buckets.objects["control"].get(name)
-        return kind.decode(found.data) if found else None
-
-    def model(self, servable: str) -> Model | None:
-        return self.read(f"models/{servable}.json", Model)
-
-    def admission(self, servable: str, number: int) -> Admission | None:
-        return self.read(f"admissions/{servable}/{number}.json", Admission)
-
-    def shard_status(self, shard: str = "shard-0") -> ShardStatus:
-        return self.read(documents.status_name(shard), ShardStatus) or ShardStatus()
-
-    def answer(self, name: str) -> dict[str, object] | None:
-        found = self.buckets.objects["uploads"].get(name)
-        return json.loads(found.data) if found else None
-
-    def said(self, kind: str = "") -> list[tuple[str, str, int | None]]:
-        """Outcomes published, as (kind, servable, version)."""
-        told = []
-        for message in self.publisher.messages["events"]:
-            body = json.loads(message.data)
-            short = body["type"].removeprefix("dev.berth.")
-            if kind in ("", short):
-                told.append((short, body["subject"], body["data"].get("version")))
-        return told
-
-    def loaded(self, shard: str, servable: str) -> set[int]:
-        """Versions that every ready replica has AVAILABLE."""
-        pods = [pod for pod in self.workloads.pods(shard) if pod.serving]
-        found = [self.loaded_on(pod, servable) for pod in pods]
-        return set.intersection(*found) if found else set()
-
-    def loaded_on(self, pod: Pod, servable: str) -> set[int]:
-        """Versions that one replica has AVAILABLE."""
-        state = self.servers.statuses(pod.address, [servable], timeout=1)[servable]
-        return {number for number, said in state.items() if said.state == "AVAILABLE"}
-
-    @property
-    def mutations(self) -> int:
-        """Writes that were tried, to buckets, cluster and servers."""
-        stores = self.uploads.mutations + self.models.mutations + self.control.mutations
-        return stores + self.workloads.calls["apply"] + self.servers.calls["reload"]

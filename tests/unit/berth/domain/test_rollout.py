@@ -1,12 +1,11 @@
 """The rollout of one model: one table of what is seen and what is wanted next."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
 from berth.domain import rollout
 from berth.domain.observation import Observation, VersionStatus
-from berth.domain.rollout import wanted_versions
 from berth.domain.shard_status import Quarantine
 from tests.support.shards import AVAILABLE, MOUNT, NAME, config, pod, projection, record, seen
 
@@ -48,11 +47,7 @@ def first(**more):
     return seen(**{**given, **more})
 
 
-SILENT = takeover()
-SILENT = Observation(
-    **{f: getattr(SILENT, f) for f in SILENT.__slots__ if f != "reports"},
-    reports=dict([next(iter(SILENT.reports.items()))]),
-)
+SILENT = replace(takeover(), reports=dict(list(takeover().reports.items())[:1]))
 LEFT = projection(1, retired=True)
 CASES = {
     "first version, nothing yet": Case(
@@ -300,21 +295,3 @@ def test_without_room_what_serves_stays_and_the_rest_waits():
     assert "shard full" in step.record.reason
     new = rollout.step(NAME, seen(projections={NAME: projection(1)}), mount=MOUNT, fits=False)
     assert (new.live, new.boot, new.record.state) == (None, None, "PENDING")
-
-
-@pytest.mark.parametrize(
-    ("given", "quarantined", "wanted"),
-    [
-        (projection(), (), ()),
-        (projection(1, 2, 3), (), (3,)),
-        (projection(1, 2, 3, keep=2), (), (2, 3)),
-        (projection(1, 2, 3, keep=8), (), (1, 2, 3)),
-        (projection(1, 2, 3, pin=2), (), (2,)),
-        (projection(1, 2, 3, pin=2, keep=2), (), (1, 2)),
-        (projection(1, 2, 3), (3,), (2,)),
-        (projection(1, 2, 3), (1, 2, 3), ()),
-        (projection(1, 2, 3, pin=9), (), (3,)),
-    ],
-)
-def test_wanted_versions(given, quarantined, wanted):
-    assert wanted_versions(given, dict.fromkeys(quarantined, ACTIVE)) == wanted

@@ -1,0 +1,88 @@
+"""What a world is made of beside Berth: uploads, messages on their way, the servers' mount, deaths."""
+
+import copyreg
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import yaml
+
+from berth.adapters.memory_objects import MemoryBuckets
+from berth.adapters.memory_servers import LOADS
+from berth.domain.observation import VersionStatus
+from infra.functions import ROOT
+
+MIB = 1024**2
+MOUNT = "/models"
+MANIFESTS = tuple(
+    yaml.safe_load(p.read_text()) for p in sorted((ROOT / "k8s/shard").glob("*.yaml"))
+)
+SHARD_FILE = "variables/variables.data-00000-of-00001"
+FILES: Mapping[str, bytes] = {
+    "saved_model.pb": b"graph",
+    "variables/variables.index": b"index",
+    SHARD_FILE: b"weights",
+}
+MAX_ATTEMPTS = 60
+
+
+# Locks hold nothing: a copy of a world has its own.
+copyreg.pickle(type(threading.RLock()), lambda lock: (threading.RLock, ()))
+copyreg.pickle(type(threading.Lock()), lambda lock: (threading.Lock, ()))
+
+
+class Crash(Exception):
+    """The process is gone: every call of it fails from here on."""
+
+
+@dataclass(slots=True)
+class Delivery:
+    """One message on its way to one function."""
+
+    topic: str
+    data: bytes
+    message: str
+    attempts: int = 0
+
+
+@dataclass(slots=True)
+class Mount:
+    """The models bucket as the servers see it. `broken` maps (base path, version) to how a load ends."""
+
+    buckets: MemoryBuckets
+    broken: dict[tuple[str, int], VersionStatus] = field(default_factory=dict)
+
+    def get(self, base_path: str) -> dict[int, VersionStatus]:
+        prefix = base_path.removeprefix(MOUNT + "/") + "/"
+        found = {}
+        for name in list(self.buckets.objects["models"]):
+            if name.startswith(prefix) and name.endswith("/saved_model.pb"):
+                number = int(name.removeprefix(prefix).split("/")[0])
+                found[number] = self.broken.get((base_path, number), LOADS)
+        return found
+
+
+class Failures:
+    """Induced failures of a World."""
+
+    def fail(self, check) -> None:
+        """Call `check(kind, name)` before every call of every port; what it raises is its failure."""
+        self.uploads.before = self.models.before = self.control.before = check
+        self.workloads.before = self.servers.before = check
+        self.publisher.before = lambda topic: check("publish", topic)
+
+    def crash_at(self, number: int) -> None:
+        """Let the running function die at its n-th call of any port."""
+        left = [number]
+
+        def check(kind: str, name: str) -> None:
+            left[0] -= 1
+            if left[0] <= 0:
+                raise Crash(f"{kind} {name}")
+
+        self.fail(check)
+
+    def revive(self) -> None:
+        self.uploads.before = self.models.before = self.control.before = None
+        self.workloads.before = self.servers.before = None
+        self.publisher.before = None
