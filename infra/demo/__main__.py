@@ -6,6 +6,7 @@ KEEP=1 leaves the stack up.
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -50,7 +51,14 @@ def main() -> int:
 
 def _demo(folder: Path, scratch: Path) -> int:
     _say("1. set-up: the local stack, and two versions of a digit classifier to train")
-    training = story.train(scratch)
+    with story.train(scratch) as training:
+        try:
+            return _told(folder, scratch, training)
+        finally:
+            training.kill()  # it has ended by itself unless something else went wrong
+
+
+def _told(folder: Path, scratch: Path, training: "subprocess.Popen[bytes]") -> int:
     try:
         owner = None if os.environ.get("KEEP") == "1" else os.getpid()
         running = stack.start(folder, Options(owner=owner), say=lambda text: _say(f"    {text}"))
