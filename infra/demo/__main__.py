@@ -45,8 +45,6 @@ def main() -> int:
         return 130
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-        if os.environ.get("KEEP") != "1":
-            stack.stop(folder)
 
 
 def _demo(folder: Path, scratch: Path) -> int:
@@ -59,12 +57,23 @@ def _demo(folder: Path, scratch: Path) -> int:
 
 
 def _told(folder: Path, scratch: Path, training: "subprocess.Popen[bytes]") -> int:
+    keep = os.environ.get("KEEP") == "1"
     try:
-        owner = None if os.environ.get("KEEP") == "1" else os.getpid()
-        running = stack.start(folder, Options(owner=owner), say=lambda text: _say(f"    {text}"))
+        options = Options(owner=None if keep else os.getpid())
+        running = stack.start(folder, options, say=lambda text: _say(f"    {text}"))
     except (stack.NotStarted, setup.Missing, RuntimeError) as error:
         _say(str(error))
         return 1
+    try:
+        return _story(running, scratch, training)
+    finally:
+        if keep:
+            _say(f"the stack stays up: source {running.folder.environment}; make down stops it")
+        else:
+            running.stop()
+
+
+def _story(running: stack.Stack, scratch: Path, training: "subprocess.Popen[bytes]") -> int:
     os.environ.update(running.environment)
     if training.wait(300):
         _say("training failed")
@@ -79,8 +88,6 @@ def _told(folder: Path, scratch: Path, training: "subprocess.Popen[bytes]") -> i
     )
     failed = _chapters(told)
     _table(told, failed)
-    if os.environ.get("KEEP") == "1":
-        _say(f"the stack stays up: source {folder / 'env'}; make down stops it")
     return 1 if failed else 0
 
 
