@@ -235,7 +235,10 @@ def _functions(here: Site, environment: dict[str, str]) -> Iterator[Part]:
 def _instance(
     function: Function, name: str, port: int, staged: Path, environment: dict[str, str]
 ) -> Part:
+    home = here.folder.path / "homes" / name  # gunicorn keeps its control socket there
+    home.mkdir(parents=True, exist_ok=True)
     runtime = {
+        "HOME": str(home),
         "FUNCTION_TARGET": function.name,
         "FUNCTION_SIGNATURE_TYPE": "http" if function.is_http else "cloudevent",
         "FUNCTION_SOURCE": "main.py",
