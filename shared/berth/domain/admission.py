@@ -36,13 +36,16 @@ def decide(
     same = known.digest == identity(uploaded)
     if known.verdict is not None and known.verdict.final and same and _same_graph(known, uploaded):
         return Decision("settled")
-    if SAVED_MODEL not in uploaded.by_name() and not crowded:
+    if crowded:
+        # Listed no further than the bound: what is not in the listing need not be missing.
+        return Decision("reject", reason=f"more than {quota.files} files, the plan's bound")
+    if SAVED_MODEL not in uploaded.by_name():
         return Decision("waiting", reason=f"{SAVED_MODEL} is missing", missing=(SAVED_MODEL,))
     if known.verdict is not None and known.verdict.state == "INCOMPLETE":
         still = _still_missing(known, uploaded)
         if still:
             return Decision("waiting", reason=known.verdict.reason, missing=still)
-    too_much = _too_much(uploaded, quota, crowded=crowded)
+    too_much = _too_much(uploaded, quota)
     if too_much:
         return Decision("reject", reason=too_much)
     if same and known.attempts >= MAX_ATTEMPTS:
@@ -55,10 +58,8 @@ def _same_graph(known: Admission, uploaded: Manifest) -> bool:
     return known.manifest.by_name().get(SAVED_MODEL) == uploaded.by_name().get(SAVED_MODEL)
 
 
-def _too_much(uploaded: Manifest, quota: Quota, *, crowded: bool) -> str:
+def _too_much(uploaded: Manifest, quota: Quota) -> str:
     size = sum(file.size for file in uploaded.files)
-    if crowded:
-        return f"more than {quota.files} files, the plan's bound"
     if size > quota.version_bytes:
         return f"{size} bytes, the plan allows {quota.version_bytes} a version"
     return ""

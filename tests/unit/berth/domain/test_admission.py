@@ -95,6 +95,13 @@ CASES = {
     "died three times, other bytes": Case(known(attempts=3), OTHER, "probe"),
     "too many files": Case(Admission(), WHOLE, "reject", "more than 200 files", crowded=True),
     "too many files, no graph": Case(Admission(), listing(INDEX), "reject", "files", crowded=True),
+    "incomplete, then too many files": Case(
+        known(said("INCOMPLETE", GRAPH), listing(INDEX)),
+        listing(INDEX),
+        "reject",
+        "files",
+        crowded=True,
+    ),
     "too many bytes": Case(
         Admission(), listing(GRAPH, size=PLAN.version_bytes + 1), "reject", "the plan allows"
     ),
