@@ -235,7 +235,7 @@ def _functions(here: Site, environment: dict[str, str]) -> Iterator[Part]:
 def _instance(
     function: Function, name: str, port: int, staged: Path, environment: dict[str, str]
 ) -> Part:
-    home = here.folder.path / "homes" / name  # gunicorn keeps its control socket there
+    home = staged.parents[1] / "homes" / name  # gunicorn keeps its control socket there
     home.mkdir(parents=True, exist_ok=True)
     runtime = {
         "HOME": str(home),
