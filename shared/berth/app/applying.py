@@ -53,13 +53,15 @@ class Applier:
             if not isinstance(action, Push):
                 self.held.check()
                 self._take(action)
+        began = self.clock.now()
         if pushes:
             self.held.check()
             with ThreadPoolExecutor(len(pushes)) as pool:
                 took = list(pool.map(self._push, pushes))
             self.moved = self.moved or any(took)
         names = tuple(type(action).__name__ for action in plan.actions)
-        log.info("applied", shard=self.shard, actions=names)
+        pushing = (self.clock.now() - began).total_seconds()
+        log.info("applied", shard=self.shard, actions=names, push_seconds=pushing)
         return names
 
     def _take(self, action: Action) -> None:

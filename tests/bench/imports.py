@@ -1,0 +1,76 @@
+"""What an instance of each function costs before its first event: seconds and memory of its bundle."""
+
+import os
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from infra import bundle, functions
+
+RUNS = 5
+_PROGRAM = """
+import sys, time
+def rss():
+    with open("/proc/self/status") as file:
+        return int(next(row for row in file if row.startswith("VmRSS")).split()[1]) / 1024
+before, began = rss(), time.perf_counter()
+sys.path.insert(0, ".")
+import main
+imported, at = rss(), time.perf_counter()
+from berth import bootstrap
+getattr(bootstrap, sys.argv[1])()
+print(at - began, time.perf_counter() - at, imported - before, rss() - before)
+"""
+_KUBECONFIG = """apiVersion: v1
+kind: Config
+clusters: [{name: a, cluster: {server: "http://127.0.0.1:9"}}]
+users: [{name: a, user: {}}]
+contexts: [{name: a, context: {cluster: a, user: a}}]
+current-context: a
+"""
+
+
+def measure(scratch: Path) -> dict[str, dict[str, float]]:
+    """Medians of fresh `python -I` processes in staged bundles, byte code warm as in an image.
+
+    `import` is what loading main.py takes, `build` what the first event adds: clients and adapters.
+    """
+    table = functions.read()
+    (scratch / "kubeconfig").write_text(_KUBECONFIG)
+    names = {name for row in table.values() for name in _placeholders(row.environment.values())}
+    values = {name: f"projects/p/topics/{name.lower()}" for name in names} | {
+        "BERTH_PROBE_URL": "http://127.0.0.1:9",
+        "BERTH_KUBECONFIG": str(scratch / "kubeconfig"),
+    }
+    filled = functions.fill(table, values)
+    return {name: _function(row, filled[name], scratch) for name, row in table.items()}
+
+
+def _placeholders(texts: Any) -> set[str]:
+    return {text[2:-1] for text in texts if text.startswith("${")}
+
+
+def _function(
+    row: functions.Function, environment: dict[str, str], scratch: Path
+) -> dict[str, float]:
+    staged = bundle.stage(row, scratch / "bundles")
+    emulators = {
+        "STORAGE_EMULATOR_HOST": "http://127.0.0.1:9",
+        "PUBSUB_EMULATOR_HOST": "127.0.0.1:9",
+    }
+    runs = []
+    for _ in range(RUNS + 1):
+        done = subprocess.run(
+            [sys.executable, "-I", "-c", _PROGRAM, row.name],
+            cwd=staged,
+            env={"PATH": os.environ["PATH"], **emulators, **environment},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        runs.append([float(text) for text in done.stdout.split()])
+    medians = [statistics.median(column) for column in zip(*runs[1:], strict=True)]
+    keys = ("import_seconds", "build_seconds", "import_mib", "built_mib")
+    return dict(zip(keys, medians, strict=True))
