@@ -33,8 +33,7 @@ def decide(
     """
     if known.promoting:
         return _promoting(known, uploaded)
-    same = known.digest == identity(uploaded)
-    if known.verdict is not None and known.verdict.final and same and _same_graph(known, uploaded):
+    if _judged(known, uploaded):
         return Decision("settled")
     if crowded:
         # Listed no further than the bound: what is not in the listing need not be missing.
@@ -48,13 +47,18 @@ def decide(
     too_much = _too_much(uploaded, quota)
     if too_much:
         return Decision("reject", reason=too_much)
-    if same and known.attempts >= MAX_ATTEMPTS:
+    if known.digest == identity(uploaded) and known.attempts >= MAX_ATTEMPTS:
         return Decision("reject", reason="the probe did not survive it: three attempts did not end")
     return Decision("probe")
 
 
-def _same_graph(known: Admission, uploaded: Manifest) -> bool:
-    """Whether saved_model.pb is the very object that was judged: a REJECTED number may come again."""
+def _judged(known: Admission, uploaded: Manifest) -> bool:
+    """Whether these bytes have their final verdict, and saved_model.pb is the very object judged.
+
+    The same bytes uploaded again are judged again: a REJECTED number may come again.
+    """
+    if known.verdict is None or not known.verdict.final or known.digest != identity(uploaded):
+        return False
     return known.manifest.by_name().get(SAVED_MODEL) == uploaded.by_name().get(SAVED_MODEL)
 
 
