@@ -139,6 +139,9 @@ def test_the_holder_looks_again_when_somebody_asked():
     assert leasing.ask(world.control, world.clock, LEASE, holder="other") == "want"
     assert not held.leave()
     held.take_up()
+    assert not world.read(LEASE, Lease).wanted, (
+        "taken up before the look, so that the next wish is seen"
+    )
     assert held.leave()
     assert world.read(LEASE, Lease).free(world.clock.now())
 
