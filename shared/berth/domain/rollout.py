@@ -80,11 +80,17 @@ def step(name: str, seen: Observation, *, mount: str, fits: bool = True) -> Step
 def wanted_versions(
     projection: Projection, quarantined: Mapping[int, Quarantine]
 ) -> tuple[int, ...]:
-    """Return the versions to serve, ascending: the newest `keep` up to the pin, none quarantined."""
-    sound = [n for n in projection.versions if n not in quarantined or not quarantined[n].active]
-    if projection.pin in sound:
-        sound = [n for n in sound if projection.pin is not None and n <= projection.pin]
-    return tuple(sorted(sound)[-projection.keep :])
+    """Return the versions to serve, ascending: the newest `keep` up to the pin, none quarantined.
+
+    With nothing sound up to the pin, what is newer serves rather than nothing.
+    """
+    sound = sorted(
+        n for n in projection.versions if n not in quarantined or not quarantined[n].active
+    )
+    if projection.pin in projection.versions:
+        pin = projection.pin
+        sound = [n for n in sound if pin is None or n <= pin] or sound
+    return tuple(sound[-projection.keep :])
 
 
 def _record(name: str, seen: Observation) -> ModelRecord:

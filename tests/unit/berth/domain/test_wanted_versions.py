@@ -21,6 +21,8 @@ ACTIVE = Quarantine(reason="corrupt", transient=False, attempts=1)
         (projection(1, 2, 3), (3,), (2,)),
         (projection(1, 2, 3), (1, 2, 3), ()),
         (projection(1, 2, 3, pin=9), (), (3,)),
+        (projection(1, 2, 3, pin=2), (2,), (1,)),
+        (projection(2, 3, pin=2), (2,), (3,)),
     ],
 )
 def test_wanted_versions(given, quarantined, wanted):
