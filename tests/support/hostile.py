@@ -5,9 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from berth.protos import tensorflow_pb2 as tf
-from tests.support import probe_models
+from tests.support import graph_parts, probe_models
 
-FLOAT, INT32, STRING = 1, 3, 7
 Edit = Callable[[tf.MetaGraphDef], None]
 
 
@@ -34,22 +33,22 @@ def write(edit: Edit, into: Path, name: str = "module") -> Path:
 
 def read_file_in_signature(meta: tf.MetaGraphDef) -> None:
     """An output that reads /etc/passwd."""
-    _const(meta.graph_def.node.add(), "path", b"/etc/passwd")
+    graph_parts.constant(meta.graph_def.node.add(), "path", b"/etc/passwd")
     meta.graph_def.node.add(name="leak", op="ReadFile", input=["path"])
-    _output(meta, "leak:0")
+    graph_parts.output(meta, "leak:0")
 
 
 def read_file_in_function(meta: tf.MetaGraphDef) -> None:
     """The same, two functions deep."""
-    inner = _function(meta, "inner", "s")
-    _const(inner.node_def.add(), "path", b"/etc/passwd")
+    inner = graph_parts.function(meta, "inner", "s")
+    graph_parts.constant(inner.node_def.add(), "path", b"/etc/passwd")
     inner.node_def.add(name="leak", op="ReadFile", input=["path:output:0"])
     inner.ret["s"] = "leak:contents:0"
-    outer = _function(meta, "outer", "s")
-    _call(outer.node_def.add(), "deep", "inner")
+    outer = graph_parts.function(meta, "outer", "s")
+    graph_parts.call(outer.node_def.add(), "deep", "inner")
     outer.ret["s"] = "deep:output:0"
-    _call(meta.graph_def.node.add(), "shallow", "outer")
-    _output(meta, "shallow:0")
+    graph_parts.call(meta.graph_def.node.add(), "shallow", "outer")
+    graph_parts.output(meta, "shallow:0")
 
 
 def read_file_in_branch(meta: tf.MetaGraphDef) -> None:
@@ -58,7 +57,7 @@ def read_file_in_branch(meta: tf.MetaGraphDef) -> None:
     meta.signature_def["serving_default"].outputs.pop("leak")
     node = meta.graph_def.node.add(name="loop", op="StatelessWhile")
     node.attr["body"].func.name = "outer"
-    _output(meta, "loop:0")
+    graph_parts.output(meta, "loop:0")
 
 
 def read_file_by_name(meta: tf.MetaGraphDef) -> None:
@@ -66,48 +65,52 @@ def read_file_by_name(meta: tf.MetaGraphDef) -> None:
     read_file_in_function(meta)
     meta.signature_def["serving_default"].outputs.pop("leak")
     meta.graph_def.node.add(name="direct", op="outer")
-    _output(meta, "direct:0")
+    graph_parts.output(meta, "direct:0")
 
 
 def read_file_in_twin(meta: tf.MetaGraphDef) -> None:
     """A function that the optimizer may swap in for the one that is called."""
     read_file_in_function(meta)
     meta.signature_def["serving_default"].outputs.pop("leak")
-    harmless = _function(meta, "harmless", "s")
-    _const(harmless.node_def.add(), "path", b"nothing")
+    harmless = graph_parts.function(meta, "harmless", "s")
+    graph_parts.constant(harmless.node_def.add(), "path", b"nothing")
     harmless.ret["s"] = "path:output:0"
     for function in meta.graph_def.library.function:
         if function.signature.name in ("harmless", "outer"):
             function.attr["api_implements"].s = b"same"
-    _call(meta.graph_def.node.add(), "swap", "harmless")
-    _output(meta, "swap:0")
+    graph_parts.call(meta.graph_def.node.add(), "swap", "harmless")
+    graph_parts.output(meta, "swap:0")
 
 
 def write_file_on_restore(meta: tf.MetaGraphDef) -> None:
     """A WriteFile hung on the restore op by a control edge."""
-    _const(meta.graph_def.node.add(), "path", b"/tmp/owned")
+    graph_parts.constant(meta.graph_def.node.add(), "path", b"/tmp/owned")
     meta.graph_def.node.add(name="drop", op="WriteFile", input=["path", "path"])
-    _node(meta, meta.saver_def.restore_op_name).input.append("^drop")
+    graph_parts.node_named(meta, meta.saver_def.restore_op_name).input.append("^drop")
 
 
 def constant_restore(meta: tf.MetaGraphDef) -> None:
     """The restore function reads a neighbour's variables instead of its own."""
-    restore = _restore_function(meta)
-    _const(restore.node_def.add(), "stolen", b"gs://models/rival/churn/1/variables/variables")
+    restore = graph_parts.restore_function(meta)
+    graph_parts.constant(
+        restore.node_def.add(), "stolen", b"gs://models/rival/churn/1/variables/variables"
+    )
     node = next(node for node in restore.node_def if node.op == "RestoreV2")
     node.input[0] = "stolen:output:0"
 
 
 def constant_restore_argument(meta: tf.MetaGraphDef) -> None:
     """The same, with the path handed in from the main graph."""
-    _const(meta.graph_def.node.add(), "stolen", b"/models/rival/churn/1/variables/variables")
-    _node(meta, meta.saver_def.restore_op_name).input[0] = "stolen"
+    graph_parts.constant(
+        meta.graph_def.node.add(), "stolen", b"/models/rival/churn/1/variables/variables"
+    )
+    graph_parts.node_named(meta, meta.saver_def.restore_op_name).input[0] = "stolen"
 
 
 def joined_restore(meta: tf.MetaGraphDef) -> None:
     """The prefix with something joined to it."""
-    restore = _restore_function(meta)
-    _const(restore.node_def.add(), "up", b"/../../../rival/1/variables/variables")
+    restore = graph_parts.restore_function(meta)
+    graph_parts.constant(restore.node_def.add(), "up", b"/../../../rival/1/variables/variables")
     join = restore.node_def.add(name="joined", op="StringJoin")
     join.input.extend(["file_prefix", "up:output:0"])
     node = next(node for node in restore.node_def if node.op == "RestoreV2")
@@ -117,12 +120,12 @@ def joined_restore(meta: tf.MetaGraphDef) -> None:
 def restore_in_signature(meta: tf.MetaGraphDef) -> None:
     """A signature that reads any checkpoint its caller names."""
     meta.graph_def.node.add(name="steal", op="RestoreV2", input=["saver_filename"])
-    _output(meta, "steal:0")
+    graph_parts.output(meta, "steal:0")
 
 
 def table_from_constant(meta: tf.MetaGraphDef) -> None:
     """(model table) The table's file is a constant, not the asset."""
-    _const(meta.graph_def.node.add(), "stolen", b"/etc/passwd")
+    graph_parts.constant(meta.graph_def.node.add(), "stolen", b"/etc/passwd")
     for node in meta.graph_def.node:
         if node.op == "ReadVariableOp" and node.input[0] == "Variable":
             node.op = "Identity"
@@ -134,8 +137,8 @@ def table_from_checkpoint(meta: tf.MetaGraphDef) -> None:
     meta.graph_def.node.add(name="name", op="Const")
     meta.graph_def.node.add(name="slot", op="VarHandleOp").attr["shared_name"].s = b"Variable"
     assign = meta.graph_def.node.add(name="swap", op="AssignVariableOp", input=["slot", "name"])
-    assign.attr["dtype"].type = STRING
-    _node(meta, meta.saver_def.restore_op_name).input.append("^swap")
+    assign.attr["dtype"].type = graph_parts.STRING
+    graph_parts.node_named(meta, meta.saver_def.restore_op_name).input.append("^swap")
 
 
 def init_with_output(meta: tf.MetaGraphDef) -> None:
@@ -151,7 +154,7 @@ def init_without_output(meta: tf.MetaGraphDef) -> None:
 
 def function_shadows_op(meta: tf.MetaGraphDef) -> None:
     """A function with the name of an allowed op."""
-    _function(meta, "MatMul", "s")
+    graph_parts.function(meta, "MatMul", "s")
 
 
 def escaping_asset(meta: tf.MetaGraphDef) -> None:
@@ -162,13 +165,13 @@ def escaping_asset(meta: tf.MetaGraphDef) -> None:
 def unknown_op(meta: tf.MetaGraphDef) -> None:
     """An op that TensorFlow does not know."""
     meta.graph_def.node.add(name="custom", op="MyCustomOp")
-    _output(meta, "custom:0")
+    graph_parts.output(meta, "custom:0")
 
 
 def aborting(meta: tf.MetaGraphDef) -> None:
     """An op that ends the server."""
     meta.graph_def.node.add(name="end", op="Abort")
-    _node(meta, "StatefulPartitionedCall").input.append("^end")
+    graph_parts.node_named(meta, "StatefulPartitionedCall").input.append("^end")
 
 
 def wrong_tag(meta: tf.MetaGraphDef) -> None:
@@ -183,42 +186,42 @@ def no_signatures(meta: tf.MetaGraphDef) -> None:
 
 def dangling(meta: tf.MetaGraphDef) -> None:
     """An output of no node."""
-    _output(meta, "nowhere:0")
+    graph_parts.output(meta, "nowhere:0")
 
 
 def memory_eater(meta: tf.MetaGraphDef) -> None:
     """A few bytes that fill 16 GiB when run."""
-    _fill(meta, 1 << 32)
-    _output(meta, "sum:0")
+    graph_parts.fill(meta, 1 << 32)
+    graph_parts.output(meta, "sum:0")
 
 
 def memory_eater_at_load(meta: tf.MetaGraphDef) -> None:
     """The same at load."""
-    _fill(meta, 1 << 32)
-    _node(meta, "NoOp").input.append("^sum")
+    graph_parts.fill(meta, 1 << 32)
+    graph_parts.node_named(meta, "NoOp").input.append("^sum")
 
 
 def huge_constant(meta: tf.MetaGraphDef) -> None:
     """A constant of 16 GiB written in a few bytes."""
     node = meta.graph_def.node.add(name="huge", op="Const")
-    node.attr["dtype"].type = FLOAT
+    node.attr["dtype"].type = graph_parts.FLOAT
     tensor = node.attr["value"].tensor
-    tensor.dtype = FLOAT
+    tensor.dtype = graph_parts.FLOAT
     tensor.tensor_shape.dim.add(size=1 << 32)
     tensor.float_val.append(1.0)
-    _output(meta, "huge:0")
+    graph_parts.output(meta, "huge:0")
 
 
 def endless_run(meta: tf.MetaGraphDef) -> None:
     """A loop without end in a signature."""
-    _loop(meta)
-    _output(meta, "loop:0")
+    graph_parts.loop(meta)
+    graph_parts.output(meta, "loop:0")
 
 
 def endless_load(meta: tf.MetaGraphDef) -> None:
     """A loop without end in the init op."""
-    _loop(meta)
-    _node(meta, "NoOp").input.append("^loop")
+    graph_parts.loop(meta)
+    graph_parts.node_named(meta, "NoOp").input.append("^loop")
 
 
 def nested(depth: int) -> bytes:
@@ -245,88 +248,3 @@ def _varint(value: int) -> bytes:
         out += bytes([value & 0x7F | 0x80])
         value >>= 7
     return out + bytes([value])
-
-
-def _node(meta: tf.MetaGraphDef, name: str) -> tf.NodeDef:
-    return next(node for node in meta.graph_def.node if node.name == name)
-
-
-def _restore_function(meta: tf.MetaGraphDef) -> tf.FunctionDef:
-    name = _node(meta, meta.saver_def.restore_op_name).attr["f"].func.name
-    return next(f for f in meta.graph_def.library.function if f.signature.name == name)
-
-
-def _const(node: tf.NodeDef, name: str, text: bytes) -> None:
-    node.name, node.op = name, "Const"
-    node.attr["dtype"].type = STRING
-    node.attr["value"].tensor.dtype = STRING
-    node.attr["value"].tensor.tensor_shape.SetInParent()
-    node.attr["value"].tensor.string_val.append(text)
-
-
-def _ints(meta: tf.MetaGraphDef, name: str, values: list[int], dtype: int = INT32) -> None:
-    node = meta.graph_def.node.add(name=name, op="Const")
-    node.attr["dtype"].type = dtype
-    tensor = node.attr["value"].tensor
-    tensor.dtype = dtype
-    if len(values) > 1:
-        tensor.tensor_shape.dim.add(size=len(values))
-    else:
-        tensor.tensor_shape.SetInParent()
-    (tensor.int_val if dtype == INT32 else tensor.int64_val).extend(values)
-
-
-def _function(meta: tf.MetaGraphDef, name: str, output: str) -> tf.FunctionDef:
-    function = meta.graph_def.library.function.add()
-    function.signature.name = name
-    function.signature.output_arg.add(name=output, type=STRING)
-    return function
-
-
-def _call(node: tf.NodeDef, name: str, function: str) -> None:
-    node.name, node.op = name, "StatefulPartitionedCall"
-    node.attr["f"].func.name = function
-    node.attr["Tin"].list.SetInParent()
-    node.attr["Tout"].list.type.append(STRING)
-
-
-def _output(meta: tf.MetaGraphDef, tensor: str) -> None:
-    info = meta.signature_def["serving_default"].outputs["leak"]
-    info.name = tensor
-    info.dtype = FLOAT
-
-
-def _fill(meta: tf.MetaGraphDef, count: int) -> None:
-    _ints(meta, "many", [1 << 16, count >> 16])
-    node = meta.graph_def.node.add(name="one", op="Const")
-    node.attr["dtype"].type = FLOAT
-    node.attr["value"].tensor.dtype = FLOAT
-    node.attr["value"].tensor.tensor_shape.SetInParent()
-    node.attr["value"].tensor.float_val.append(1.0)
-    fill = meta.graph_def.node.add(name="fill", op="Fill", input=["many", "one"])
-    fill.attr["T"].type = FLOAT
-    fill.attr["index_type"].type = INT32
-    _ints(meta, "axes", [0, 1])
-    total = meta.graph_def.node.add(name="sum", op="Sum", input=["fill", "axes"])
-    total.attr["T"].type = FLOAT
-    total.attr["Tidx"].type = INT32
-
-
-def _loop(meta: tf.MetaGraphDef) -> None:
-    _ints(meta, "zero", [0])
-    always = _function(meta, "always", "go")
-    always.signature.input_arg.add(name="i", type=INT32)
-    always.signature.output_arg[0].type = 10
-    node = always.node_def.add(name="same", op="Equal", input=["i", "i"])
-    node.attr["T"].type = INT32
-    always.ret["go"] = "same:z:0"
-    step = _function(meta, "step", "next")
-    step.signature.input_arg.add(name="i", type=INT32)
-    step.signature.output_arg[0].type = INT32
-    node = step.node_def.add(name="kept", op="Neg", input=["i"])
-    node.attr["T"].type = INT32
-    step.ret["next"] = "kept:y:0"
-    loop = meta.graph_def.node.add(name="loop", op="While", input=["zero"])
-    loop.attr["T"].list.type.append(INT32)
-    loop.attr["cond"].func.name = "always"
-    loop.attr["body"].func.name = "step"
