@@ -44,11 +44,9 @@ def decide(
         still = _still_missing(known, uploaded)
         if still:
             return Decision("waiting", reason=known.verdict.reason, missing=still)
-    too_much = _too_much(uploaded, quota)
-    if too_much:
-        return Decision("reject", reason=too_much)
-    if known.digest == identity(uploaded) and known.attempts >= MAX_ATTEMPTS:
-        return Decision("reject", reason="the probe did not survive it: three attempts did not end")
+    hopeless = _hopeless(known, uploaded, quota)
+    if hopeless:
+        return Decision("reject", reason=hopeless)
     return Decision("probe")
 
 
@@ -62,10 +60,13 @@ def _judged(known: Admission, uploaded: Manifest) -> bool:
     return known.manifest.by_name().get(SAVED_MODEL) == uploaded.by_name().get(SAVED_MODEL)
 
 
-def _too_much(uploaded: Manifest, quota: Quota) -> str:
+def _hopeless(known: Admission, uploaded: Manifest, quota: Quota) -> str:
+    """Return why these bytes are not worth a probe, or ""."""
     size = sum(file.size for file in uploaded.files)
     if size > quota.version_bytes:
         return f"{size} bytes, the plan allows {quota.version_bytes} a version"
+    if known.digest == identity(uploaded) and known.attempts >= MAX_ATTEMPTS:
+        return "the probe did not survive it: three attempts did not end"
     return ""
 
 
