@@ -1,0 +1,73 @@
+"""What Berth may do in the cluster, and what it leaves to others there."""
+
+import json
+import subprocess
+
+import pytest
+
+from infra.demo.replicas import NAMESPACE
+
+MAY = [
+    *(f"{verb} deployments.apps" for verb in ("get", "list", "create", "patch")),
+    *("get pods", "list pods", "delete pods", "patch services"),
+    *("patch horizontalpodautoscalers.autoscaling", "patch poddisruptionbudgets.policy"),
+]
+MAY_NOT = [
+    *(
+        "delete deployments.apps",
+        "update deployments.apps",
+        "patch deployments.apps --subresource=scale",
+    ),
+    *(
+        "create pods",
+        "create pods --subresource=exec",
+        "create pods --subresource=eviction",
+        "get secrets",
+        "list secrets",
+    ),
+    *(
+        "create serviceaccounts --subresource=token",
+        "get configmaps",
+        "patch roles.rbac.authorization.k8s.io",
+    ),
+    *("list nodes", "list namespaces", "delete services", "get pods --namespace=kube-system"),
+]
+
+
+def kubectl(berth, *words, kubeconfig=None):
+    config = kubeconfig or berth.stack.environment["KUBECONFIG"]
+    command = ("kubectl", "--kubeconfig", str(config), f"--namespace={NAMESPACE}", *words)
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"), [*((q, "yes") for q in MAY), *((q, "no") for q in MAY_NOT)]
+)
+def test_the_functions_account_has_the_least_privilege(berth, question, answer):
+    own = berth.stack.folder.path / "function.kubeconfig"
+    said = kubectl(berth, "auth", "can-i", *question.split(), kubeconfig=own)
+    assert said.stdout.strip() == answer, said.stderr
+
+
+def test_replicas_belong_to_the_autoscaler(berth):
+    found = json.loads(
+        kubectl(
+            berth,
+            *("get", "deployments,horizontalpodautoscalers", "-o", "json"),
+            "--show-managed-fields",
+        ).stdout
+    )["items"]
+    deployments = [one for one in found if one["kind"] == "Deployment"]
+    scalers = {
+        one["spec"]["scaleTargetRef"]["name"]: one for one in found if one not in deployments
+    }
+    assert len(deployments) >= 2
+    for deployment in deployments:
+        mine = [m for m in deployment["metadata"]["managedFields"] if m["manager"] == "berth"]
+        assert mine
+        assert all(m["operation"] == "Apply" for m in mine)
+        assert not any("f:replicas" in m["fieldsV1"].get("f:spec", {}) for m in mine)
+        scaler = scalers[deployment["metadata"]["name"]]
+        bounds = scaler["spec"]["minReplicas"], scaler["spec"]["maxReplicas"]
+        assert bounds == (2, 4)
+        assert bounds[0] <= deployment["spec"]["replicas"] <= bounds[1]

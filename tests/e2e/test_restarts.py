@@ -1,0 +1,80 @@
+"""Servers are replaced, by order or by death, under load and without one failed prediction."""
+
+import json
+
+import pytest
+
+from infra.demo.fleet import until
+from tests.support import e2e
+
+
+@pytest.fixture
+def policy(berth):
+    """Write the operator's policy of restarts; it is the default again afterwards."""
+    blob = berth.fleet.control.blob("fleet/policy.json")
+    yield lambda **fields: blob.upload_from_string(json.dumps(fields))
+    blob.delete()
+
+
+@pytest.fixture
+def everywhere(berth, request, stranger):
+    """A served model on each shard: {shard: servable}."""
+    shards = sorted(berth.fleet.ask("/fleet")["shards"])
+    found = {}
+    for number in range(40):
+        if len(found) == len(shards):
+            break
+        name = berth.join(f"{stranger}-{number}")
+        home = berth.account(name)["home_shard"]
+        if home not in found:
+            found[home] = f"{name}.own"
+            berth.fleet.upload(e2e.HALF_PLUS_TWO, f"{name}/own/1")
+    for servable in found.values():
+        berth.serves(servable, 1, e2e.TWO)
+    return {berth.fleet.model(servable)["shard"]: servable for servable in found.values()}
+
+
+def test_servers_past_their_age_are_replaced_in_waves_under_load(berth, policy, everywhere):
+    fleet = berth.fleet
+    before = {replica.uid for replica in fleet.replicas.ready()}
+    busy = {}
+
+    def rolled():
+        ready = fleet.replicas.ready()
+        for shard in everywhere:
+            mine = {r.uid for r in ready if r.shard == shard}
+            busy[shard] = bool(mine & before) and bool(mine - before)
+        assert sum(busy.values()) <= 1, "two shards restart at a time"
+        if not before & {r.uid for r in ready}:
+            return True
+        fleet.tick()
+        fleet.replicas.wait_for_change(2.0)
+        return False
+
+    first, *others = everywhere.values()
+    with berth.load(first, (e2e.TWO,), rate=40.0):
+        policy(max_age_seconds=60, wave=1)
+        until("every replica was replaced", rolled, seconds=200)
+    for servable in (first, *others):
+        berth.serves(servable, 1, e2e.TWO)
+
+
+def test_a_killed_pods_successor_serves_from_its_first_ready_second(berth, everywhere):
+    fleet, servable = berth.fleet, next(iter(everywhere.values()))
+    shard = fleet.model(servable)["shard"]
+    known = {replica.uid for replica in fleet.replicas.ready(shard)}
+    announced = {
+        model: max(record["announced"])
+        for model, record in fleet.ask(f"/shards/{shard}")["models"].items()
+        if record["announced"]
+    }
+    assert servable in announced
+    fleet.replicas.kill(fleet.replicas.ready(shard)[0])
+    fresh: list = []
+
+    def replaced():
+        fresh[:] = [r for r in fleet.replicas.ready(shard) if r.uid not in known]
+        return fresh
+
+    until("a successor is ready", replaced)
+    assert [m for m, v in announced.items() if not fleet.available(fresh[0], m, v)] == []
