@@ -60,11 +60,11 @@ def measure(stack: Stack, fleet: Fleet, *, count: int = 100) -> dict[str, Any]:
             "all": max(served.values(), default=0.0),
         },
         "lost": lost,
-        "dead_letters": evidence.dead_letters(environment, _topics()),
+        "dead_letters": evidence.dead_letters(environment, tuple(_driven().values())),
         "writes": _by_kind(writes.take()),
         "redelivered": mark.redelivered(),
         "delivered_twice": _twice(mark),
-        "passes": {name: _outcomes(mark, name) for name in functions.read() if name != "status"},
+        "passes": {name: _outcomes(mark, name) for name in _driven()},
         "storage_requests": dict(mark.requests()),
     }
 
@@ -162,7 +162,7 @@ def _kind(name: str) -> str:
 def _twice(mark: Mark) -> dict[str, int]:
     """Events that a function saw more than once, by their ids in its log."""
     found = {}
-    for name in functions.read():
+    for name in _driven():
         seen = Counter(line["event_id"] for line in mark.passes(name) if "event_id" in line)
         found[name] = sum(count - 1 for count in seen.values() if count > 1)
     return {name: count for name, count in found.items() if count}
@@ -172,6 +172,8 @@ def _outcomes(mark: Mark, function: str) -> dict[str, int]:
     return dict(Counter(line["outcome"] for line in mark.passes(function)))
 
 
-def _topics() -> tuple[str, ...]:
-    rows = functions.read().values()
-    return tuple(t for row in rows if row.retry is not None and (t := topic_of(row)) is not None)
+def _driven() -> dict[str, str]:
+    """The functions that events drive, each with its topic."""
+    rows = functions.read()
+    topics = {name: topic_of(row) for name, row in rows.items() if row.retry is not None}
+    return {name: topic for name, topic in topics.items() if topic is not None}

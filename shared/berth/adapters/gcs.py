@@ -15,6 +15,7 @@ from google.api_core import exceptions
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
 from google.cloud.storage.retry import DEFAULT_RETRY
+from google.oauth2.credentials import Credentials
 
 from berth import ports
 from berth.adapters.google_errors import translated
@@ -29,9 +30,13 @@ ITEM = "items(name,generation,size,crc32c,metadata,updated),nextPageToken"
 _METADATA = "x-goog-meta-"
 
 
-def client(project: str, *, anonymous: bool = False) -> storage.Client:
-    """Return a client for many threads; `anonymous` for emulators, which the SDK finds itself."""
-    credentials = AnonymousCredentials() if anonymous else None
+def client(project: str, *, anonymous: bool = False, token: str = "") -> storage.Client:
+    """Return a client for many threads.
+
+    `anonymous` is for emulators, which the SDK finds itself; a `token` is used instead of the
+    instance's own account.
+    """
+    credentials = AnonymousCredentials() if anonymous else Credentials(token) if token else None
     made = storage.Client(project=project, credentials=credentials)
     pool = requests.adapters.HTTPAdapter(pool_connections=4, pool_maxsize=CONNECTIONS)
     made._http.mount("https://", pool)

@@ -3,9 +3,11 @@
 The admission document is both the audit trail and the lease: one request at a time judges a version.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from berth.app import control
+from berth.app.control import Held
 from berth.app.judging import Case, Judging
 from berth.app.verdicts import Verdicts
 from berth.domain import admission, documents, lease, manifest, quotas
@@ -35,15 +37,20 @@ class AdmitVersion:
     def handle(self, version: VersionName, message: str) -> Outcome:
         """Judge a version; files that arrive meanwhile are looked at too."""
         label = f"{version.model.servable}/{version.number}"
-        name = documents.customer_name(version.model.customer)
-        account = control.read(self.control, name, Customer).document
+        name = documents.admission_name(version)
+        with ThreadPoolExecutor(1) as pool:
+            first = pool.submit(control.read, self.control, name, Admission)
+            owner = documents.customer_name(version.model.customer)
+            account = control.read(self.control, owner, Customer).document
+            held = first.result()
         if account is None or account.state != "active":
             return self._pending(version, account)
         for _ in range(MAX_LOOKS):
-            word = self._look(version, message, account)
+            word = self._look(version, message, account, held)
             if word != "again":
                 done = word == "settled"
                 return Outcome("converged" if done else "changed", version=label, reason=word)
+            held = control.read(self.control, name, Admission)
         self.outbox.request_admission(version)
         return Outcome("deferred", version=label, reason="its files keep changing")
 
@@ -57,10 +64,11 @@ class AdmitVersion:
         self.verdicts.tell(version, verdict, once=True)
         return Outcome("deferred", reason=reason)
 
-    def _look(self, version: VersionName, message: str, account: Customer) -> str:
+    def _look(
+        self, version: VersionName, message: str, account: Customer, held: Held[Admission]
+    ) -> str:
         """Make one look; return "again" when another is due, "settled" when nothing was."""
         name = documents.admission_name(version)
-        held = control.read(self.control, name, Admission)
         known = held.document or Admission()
         answer = lease.ask(known.lease, holder=message, now=self.clock.now())
         if answer == "redelivered":

@@ -78,7 +78,7 @@ class Judging:
             return self._accept(case, report)
         return self.conclude(case, report.state, report.reason, missing=report.missing)
 
-    def promote(self, case: Case) -> bool:
+    def promote(self, case: Case, *, resumed: bool = True) -> bool:
         """Copy, place and conclude a version whose promotion has begun."""
         pinned = case.known.manifest.by_name()
         files = tuple(pinned[name] for name in case.known.promoted)
@@ -86,7 +86,7 @@ class Judging:
         if footprint is None:
             return self.conclude(case, "REJECTED", "it was never measured")
         try:
-            self.promotion.promote(case.version, files)
+            self.promotion.promote(case.version, files, resumed=resumed)
         except InvalidModel as error:
             return self.conclude(case, "REJECTED", str(error))
         admitted = AdmittedVersion(
@@ -175,7 +175,7 @@ class Judging:
                 "footprint": footprint,
             },
         )
-        return self.promote(case)
+        return self.promote(case, resumed=False)
 
     def _announce(self, case: Case, kind: str, reason: str, shard: str) -> None:
         self.outbox.announce(

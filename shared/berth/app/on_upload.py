@@ -1,5 +1,6 @@
 """on_upload: an object of the inbox was finalized -> does its version need to be judged?"""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from berth.app import control
@@ -38,10 +39,12 @@ class OnUpload:
 
     def _due(self, version: VersionName, event: Uploaded) -> bool:
         """Whether a judgement could come out differently for this file."""
-        if self.uploads.stat(version.folder + SAVED_MODEL) is None:
-            return False
         name = documents.admission_name(version)
-        known = control.read(self.control, name, Admission).document
+        with ThreadPoolExecutor(1) as pool:
+            graph = pool.submit(self.uploads.stat, version.folder + SAVED_MODEL)
+            known = control.read(self.control, name, Admission).document
+            if graph.result() is None:
+                return False
         if known is None or known.verdict is None or not known.verdict.final:
             return True
         relative = event.name.removeprefix(version.folder)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from berth.app import control, projecting, rooms
 from berth.domain import documents, placement
-from berth.domain.documents import AdmittedVersion, Customer, Model
+from berth.domain.documents import AdmittedVersion, Customer, Footprint, Model
 from berth.domain.errors import QuotaExceeded, Unavailable
 from berth.domain.names import ModelName, VersionName
 from berth.domain.quotas import Quota
@@ -25,8 +25,8 @@ class Placing:
         model = control.read(self.control, documents.model_name(name), Model).document
         if model is None:
             prefix = f"models/{name.customer}."
-            others = len(self.control.list(prefix, limit=quota.models + 2))
-            own = others - bool(self.control.stat(f"{prefix}starter.json"))
+            stats = self.control.list(prefix, limit=quota.models + 2)
+            own = sum(stat.name != f"{prefix}starter.json" for stat in stats)
             if own >= quota.models:
                 raise QuotaExceeded(f"the plan allows {quota.models} models")
         elif len(model.versions) >= quota.versions:
@@ -57,7 +57,9 @@ class Placing:
         held = control.change(self.control, documents.model_name(version.model), Model, edit)
         if held.document is None:
             raise Unavailable("the model's document vanished")
-        shards = projecting.project_model(self.control, held.document, held.generation)
+        shards = projecting.project_model(
+            self.control, held.document, held.generation, fresh=len(held.document.versions) == 1
+        )
         self.outbox.request_shards(*shards)
         return held.document.shard
 
@@ -67,12 +69,7 @@ class Placing:
         """Return a maker of a new model's document: the shard is chosen only if it is needed."""
 
         def make() -> Model:
-            shard = placement.place(
-                admitted.footprint,
-                rooms.active(self.control),
-                home=account.home_shard,
-                draw=self.draw,
-            )
+            shard = self._shard(admitted.footprint, account.home_shard)
             return Model(
                 customer=version.model.customer,
                 model=version.model.model,
@@ -82,3 +79,10 @@ class Placing:
             )
 
         return make
+
+    def _shard(self, footprint: Footprint, home: str) -> str | None:
+        """Choose a shard; the others are looked at only where the home shard has no room."""
+        room = rooms.room(self.control, home)
+        if room is not None and room.fits(footprint):
+            return home
+        return placement.place(footprint, rooms.active(self.control), home=home, draw=self.draw)

@@ -18,9 +18,15 @@ class Promotion:
     uploads_bucket: str
     models: ObjectStore
 
-    def promote(self, version: VersionName, files: tuple[ManifestFile, ...]) -> None:
-        """Copy every file that is not there yet. Raises InvalidModel when pinned bytes are gone."""
-        there = {stat.name: stat.crc32c for stat in self.models.list(version.folder)}
+    def promote(
+        self, version: VersionName, files: tuple[ManifestFile, ...], *, resumed: bool
+    ) -> None:
+        """Copy every file; where an earlier attempt ended early, only what is not there yet.
+
+        Raises InvalidModel when pinned bytes are gone.
+        """
+        stats = self.models.list(version.folder) if resumed else ()
+        there = {stat.name: stat.crc32c for stat in stats}
         missing = [file for file in files if there.get(version.folder + file.name) != file.crc32c]
         first = [file for file in missing if file.name != SAVED_MODEL]
         last = [file for file in missing if file.name == SAVED_MODEL]

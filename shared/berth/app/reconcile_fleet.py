@@ -11,7 +11,6 @@ from berth.domain.errors import Retryable
 from berth.domain.fleet import FirstShards, ModelRow
 from berth.domain.outcome import Outcome
 from berth.domain.requests import FleetTick
-from berth.domain.shard_status import Summary
 from berth.ports import Clock, ObjectStore, Outbox
 
 LEASE_SECONDS = 120.0
@@ -69,8 +68,7 @@ class ReconcileFleet:
 
     def plan(self, shards: Mapping[str, Shard]) -> FleetPlan:
         """Return what the fleet needs now. Reads listings and one summary a shard; writes nothing."""
-        known = {name: rooms.summary(self.control, name) for name in shards}
-        summaries: dict[str, Summary] = {n: s for n, s in known.items() if s is not None}
+        summaries = rooms.summaries(self.control, shards)
         policy = control.read(self.control, documents.POLICY, RestartPolicy).document
         wave = restarts.wave(
             shards, summaries, policy=policy or RestartPolicy(), now=self.clock.now()

@@ -63,7 +63,6 @@ class ReconcileShard:
         )
         observer, taken = self._observer(), list[str]()
         while True:
-            held.take_up()
             seen = observer.observe(shard, applier.told)
             made = self._plan(seen)
             if made.actions:
@@ -76,6 +75,7 @@ class ReconcileShard:
                 break
             if not self._time_left(held):
                 return self._hand_over(shard, held, tuple(taken))
+            held.take_up()
         return Outcome("changed" if taken else "deferred", shard=shard, actions=tuple(taken))
 
     def _hand_over(self, shard: str, held: HeldLease, taken: tuple[str, ...]) -> Outcome:

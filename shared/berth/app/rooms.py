@@ -1,6 +1,7 @@
 """Which shards may take models, and how full they are: read from shapes and status summaries."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 from berth.app import control
 from berth.domain import documents
@@ -10,11 +11,14 @@ from berth.domain.placement import BASE_BYTES, Room
 from berth.domain.shard_status import Summary
 from berth.ports import ObjectStore
 
+PARALLEL_READS = 16
+
 
 def shards(store: ObjectStore) -> dict[str, Shard]:
     """Return the desired shape of every shard, by name. A folder without a shape is an error."""
-    names = [folder.rstrip("/") for folder in store.folders("shards/")]
-    return {name: _shape(store, name) for name in sorted(names)}
+    names = sorted(folder.rstrip("/") for folder in store.folders("shards/"))
+    with ThreadPoolExecutor(PARALLEL_READS) as pool:
+        return dict(zip(names, pool.map(lambda name: _shape(store, name), names), strict=True))
 
 
 def _shape(store: ObjectStore, shard: str) -> Shard:
@@ -30,11 +34,26 @@ def summary(store: ObjectStore, shard: str) -> Summary | None:
     return Summary.decode(stat.metadata["summary"]) if stat is not None else None
 
 
+def summaries(store: ObjectStore, names: Iterable[str]) -> dict[str, Summary]:
+    """Return the observed summaries of those shards that had a pass, by name."""
+    asked = list(names)
+    with ThreadPoolExecutor(PARALLEL_READS) as pool:
+        found = zip(asked, pool.map(lambda name: summary(store, name), asked), strict=True)
+        return {name: seen for name, seen in found if seen is not None}
+
+
 def active(store: ObjectStore) -> tuple[Room, ...]:
     """Return the room of each active shard."""
     known = shards(store)
-    found = {name: summary(store, name) for name in known}
-    return listed(known, {name: seen for name, seen in found.items() if seen is not None})
+    return listed(known, summaries(store, known))
+
+
+def room(store: ObjectStore, shard: str) -> Room | None:
+    """Return the room of one shard, None where it is not active."""
+    with ThreadPoolExecutor(1) as pool:
+        seen = pool.submit(summary, store, shard)
+        shape = _shape(store, shard)
+        return _room(shape, seen.result()) if shape.state == "active" else None
 
 
 def listed(known: Mapping[str, Shard], summaries: Mapping[str, Summary]) -> tuple[Room, ...]:
