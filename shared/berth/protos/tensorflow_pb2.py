@@ -4,15 +4,18 @@
 # source: berth/protos/tensorflow.proto
 # Protobuf Python Version: 7.35.1
 """Generated protocol buffer code."""
-
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import descriptor_pool as _descriptor_pool
 from google.protobuf import runtime_version as _runtime_version
 from google.protobuf import symbol_database as _symbol_database
 from google.protobuf.internal import builder as _builder
-
 _runtime_version.ValidateProtobufRuntimeVersion(
-    _runtime_version.Domain.PUBLIC, 7, 35, 1, "", "berth/protos/tensorflow.proto"
+    _runtime_version.Domain.PUBLIC,
+    7,
+    35,
+    1,
+    '',
+    'berth/protos/tensorflow.proto'
 )
 # @@protoc_insertion_point(imports)
 
@@ -22,115 +25,113 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import any_pb2 as google_dot_protobuf_dot_any__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(
-    b'\n\x1d\x62\x65rth/protos/tensorflow.proto\x12\x10\x62\x65rth.tensorflow\x1a\x19google/protobuf/any.proto"v\n\x0bTensorShape\x12.\n\x03\x64im\x18\x02 \x03(\x0b\x32!.berth.tensorflow.TensorShape.Dim\x12\x14\n\x0cunknown_rank\x18\x03 \x01(\x08\x1a!\n\x03\x44im\x12\x0c\n\x04size\x18\x01 \x01(\x03\x12\x0c\n\x04name\x18\x02 \x01(\t"\xd3\x02\n\x06Tensor\x12\r\n\x05\x64type\x18\x01 \x01(\x05\x12\x33\n\x0ctensor_shape\x18\x02 \x01(\x0b\x32\x1d.berth.tensorflow.TensorShape\x12\x16\n\x0eversion_number\x18\x03 \x01(\x05\x12\x16\n\x0etensor_content\x18\x04 \x01(\x0c\x12\x10\n\x08half_val\x18\r \x03(\x05\x12\x11\n\tfloat_val\x18\x05 \x03(\x02\x12\x12\n\ndouble_val\x18\x06 \x03(\x01\x12\x0f\n\x07int_val\x18\x07 \x03(\x05\x12\x12\n\nstring_val\x18\x08 \x03(\x0c\x12\x14\n\x0cscomplex_val\x18\t \x03(\x02\x12\x11\n\tint64_val\x18\n \x03(\x03\x12\x10\n\x08\x62ool_val\x18\x0b \x03(\x08\x12\x14\n\x0c\x64\x63omplex_val\x18\x0c \x03(\x01\x12\x12\n\nuint32_val\x18\x10 \x03(\r\x12\x12\n\nuint64_val\x18\x11 \x03(\x04"\x9e\x01\n\x0cNameAttrList\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x36\n\x04\x61ttr\x18\x02 \x03(\x0b\x32(.berth.tensorflow.NameAttrList.AttrEntry\x1aH\n\tAttrEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12*\n\x05value\x18\x02 \x01(\x0b\x32\x1b.berth.tensorflow.AttrValue:\x02\x38\x01"\x80\x04\n\tAttrValue\x12\x0b\n\x01s\x18\x02 \x01(\x0cH\x00\x12\x0b\n\x01i\x18\x03 \x01(\x03H\x00\x12\x0b\n\x01\x66\x18\x04 \x01(\x02H\x00\x12\x0b\n\x01\x62\x18\x05 \x01(\x08H\x00\x12\x0e\n\x04type\x18\x06 \x01(\x05H\x00\x12.\n\x05shape\x18\x07 \x01(\x0b\x32\x1d.berth.tensorflow.TensorShapeH\x00\x12*\n\x06tensor\x18\x08 \x01(\x0b\x32\x18.berth.tensorflow.TensorH\x00\x12\x35\n\x04list\x18\x01 \x01(\x0b\x32%.berth.tensorflow.AttrValue.ListValueH\x00\x12.\n\x04\x66unc\x18\n \x01(\x0b\x32\x1e.berth.tensorflow.NameAttrListH\x00\x12\x15\n\x0bplaceholder\x18\t \x01(\tH\x00\x1a\xcb\x01\n\tListValue\x12\t\n\x01s\x18\x02 \x03(\x0c\x12\t\n\x01i\x18\x03 \x03(\x03\x12\t\n\x01\x66\x18\x04 \x03(\x02\x12\t\n\x01\x62\x18\x05 \x03(\x08\x12\x0c\n\x04type\x18\x06 \x03(\x05\x12,\n\x05shape\x18\x07 \x03(\x0b\x32\x1d.berth.tensorflow.TensorShape\x12(\n\x06tensor\x18\x08 \x03(\x0b\x32\x18.berth.tensorflow.Tensor\x12,\n\x04\x66unc\x18\t \x03(\x0b\x32\x1e.berth.tensorflow.NameAttrListB\x07\n\x05value"\xbf\x01\n\x07NodeDef\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\n\n\x02op\x18\x02 \x01(\t\x12\r\n\x05input\x18\x03 \x03(\t\x12\x0e\n\x06\x64\x65vice\x18\x04 \x01(\t\x12\x31\n\x04\x61ttr\x18\x05 \x03(\x0b\x32#.berth.tensorflow.NodeDef.AttrEntry\x1aH\n\tAttrEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12*\n\x05value\x18\x02 \x01(\x0b\x32\x1b.berth.tensorflow.AttrValue:\x02\x38\x01"\xfa\x01\n\x05OpDef\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x31\n\tinput_arg\x18\x02 \x03(\x0b\x32\x1e.berth.tensorflow.OpDef.ArgDef\x12\x32\n\noutput_arg\x18\x03 \x03(\x0b\x32\x1e.berth.tensorflow.OpDef.ArgDef\x12\x16\n\x0e\x63ontrol_output\x18\x14 \x03(\t\x1a\x64\n\x06\x41rgDef\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\x05\x12\x11\n\ttype_attr\x18\x04 \x01(\t\x12\x13\n\x0bnumber_attr\x18\x05 \x01(\t\x12\x16\n\x0etype_list_attr\x18\x06 \x01(\t"-\n\x06OpList\x12#\n\x02op\x18\x01 \x03(\x0b\x32\x17.berth.tensorflow.OpDef"\xbf\x03\n\x0b\x46unctionDef\x12*\n\tsignature\x18\x01 \x01(\x0b\x32\x17.berth.tensorflow.OpDef\x12+\n\x08node_def\x18\x03 \x03(\x0b\x32\x19.berth.tensorflow.NodeDef\x12\x33\n\x03ret\x18\x04 \x03(\x0b\x32&.berth.tensorflow.FunctionDef.RetEntry\x12\x35\n\x04\x61ttr\x18\x05 \x03(\x0b\x32\'.berth.tensorflow.FunctionDef.AttrEntry\x12\x42\n\x0b\x63ontrol_ret\x18\x06 \x03(\x0b\x32-.berth.tensorflow.FunctionDef.ControlRetEntry\x1a*\n\x08RetEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1aH\n\tAttrEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12*\n\x05value\x18\x02 \x01(\x0b\x32\x1b.berth.tensorflow.AttrValue:\x02\x38\x01\x1a\x31\n\x0f\x43ontrolRetEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01";\n\x0bGradientDef\x12\x15\n\rfunction_name\x18\x01 \x01(\t\x12\x15\n\rgradient_func\x18\x02 \x01(\t"v\n\x12\x46unctionDefLibrary\x12/\n\x08\x66unction\x18\x01 \x03(\x0b\x32\x1d.berth.tensorflow.FunctionDef\x12/\n\x08gradient\x18\x02 \x03(\x0b\x32\x1d.berth.tensorflow.GradientDef"4\n\nVersionDef\x12\x10\n\x08producer\x18\x01 \x01(\x05\x12\x14\n\x0cmin_consumer\x18\x02 \x01(\x05"\x9a\x01\n\x08GraphDef\x12\'\n\x04node\x18\x01 \x03(\x0b\x32\x19.berth.tensorflow.NodeDef\x12\x35\n\x07library\x18\x02 \x01(\x0b\x32$.berth.tensorflow.FunctionDefLibrary\x12.\n\x08versions\x18\x04 \x01(\x0b\x32\x1c.berth.tensorflow.VersionDef"\xa0\x03\n\nTensorInfo\x12\x0e\n\x04name\x18\x01 \x01(\tH\x00\x12<\n\ncoo_sparse\x18\x04 \x01(\x0b\x32&.berth.tensorflow.TensorInfo.CooSparseH\x00\x12H\n\x10\x63omposite_tensor\x18\x05 \x01(\x0b\x32,.berth.tensorflow.TensorInfo.CompositeTensorH\x00\x12\r\n\x05\x64type\x18\x02 \x01(\x05\x12\x33\n\x0ctensor_shape\x18\x03 \x01(\x0b\x32\x1d.berth.tensorflow.TensorShape\x1a\x65\n\tCooSparse\x12\x1a\n\x12values_tensor_name\x18\x01 \x01(\t\x12\x1b\n\x13indices_tensor_name\x18\x02 \x01(\t\x12\x1f\n\x17\x64\x65nse_shape_tensor_name\x18\x03 \x01(\t\x1a\x43\n\x0f\x43ompositeTensor\x12\x30\n\ncomponents\x18\x02 \x03(\x0b\x32\x1c.berth.tensorflow.TensorInfoB\n\n\x08\x65ncoding"\xc3\x03\n\x0cSignatureDef\x12:\n\x06inputs\x18\x01 \x03(\x0b\x32*.berth.tensorflow.SignatureDef.InputsEntry\x12<\n\x07outputs\x18\x02 \x03(\x0b\x32+.berth.tensorflow.SignatureDef.OutputsEntry\x12\x13\n\x0bmethod_name\x18\x03 \x01(\t\x12>\n\x08\x64\x65\x66\x61ults\x18\x04 \x03(\x0b\x32,.berth.tensorflow.SignatureDef.DefaultsEntry\x1aK\n\x0bInputsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12+\n\x05value\x18\x02 \x01(\x0b\x32\x1c.berth.tensorflow.TensorInfo:\x02\x38\x01\x1aL\n\x0cOutputsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12+\n\x05value\x18\x02 \x01(\x0b\x32\x1c.berth.tensorflow.TensorInfo:\x02\x38\x01\x1aI\n\rDefaultsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\'\n\x05value\x18\x02 \x01(\x0b\x32\x18.berth.tensorflow.Tensor:\x02\x38\x01"[\n\x08SaverDef\x12\x1c\n\x14\x66ilename_tensor_name\x18\x01 \x01(\t\x12\x18\n\x10save_tensor_name\x18\x02 \x01(\t\x12\x17\n\x0frestore_op_name\x18\x03 \x01(\t"\xbb\x02\n\rCollectionDef\x12=\n\tnode_list\x18\x01 \x01(\x0b\x32(.berth.tensorflow.CollectionDef.NodeListH\x00\x12?\n\nbytes_list\x18\x02 \x01(\x0b\x32).berth.tensorflow.CollectionDef.BytesListH\x00\x12;\n\x08\x61ny_list\x18\x05 \x01(\x0b\x32\'.berth.tensorflow.CollectionDef.AnyListH\x00\x1a\x19\n\x08NodeList\x12\r\n\x05value\x18\x01 \x03(\t\x1a\x1a\n\tBytesList\x12\r\n\x05value\x18\x01 \x03(\x0c\x1a.\n\x07\x41nyList\x12#\n\x05value\x18\x01 \x03(\x0b\x32\x14.google.protobuf.AnyB\x06\n\x04kind"S\n\x0c\x41ssetFileDef\x12\x31\n\x0btensor_info\x18\x01 \x01(\x0b\x32\x1c.berth.tensorflow.TensorInfo\x12\x10\n\x08\x66ilename\x18\x02 \x01(\t"\xd1\x05\n\x0cMetaGraphDef\x12\x41\n\rmeta_info_def\x18\x01 \x01(\x0b\x32*.berth.tensorflow.MetaGraphDef.MetaInfoDef\x12-\n\tgraph_def\x18\x02 \x01(\x0b\x32\x1a.berth.tensorflow.GraphDef\x12-\n\tsaver_def\x18\x03 \x01(\x0b\x32\x1a.berth.tensorflow.SaverDef\x12I\n\x0e\x63ollection_def\x18\x04 \x03(\x0b\x32\x31.berth.tensorflow.MetaGraphDef.CollectionDefEntry\x12G\n\rsignature_def\x18\x05 \x03(\x0b\x32\x30.berth.tensorflow.MetaGraphDef.SignatureDefEntry\x12\x36\n\x0e\x61sset_file_def\x18\x06 \x03(\x0b\x32\x1e.berth.tensorflow.AssetFileDef\x1a\xa7\x01\n\x0bMetaInfoDef\x12\x1a\n\x12meta_graph_version\x18\x01 \x01(\t\x12\x32\n\x10stripped_op_list\x18\x02 \x01(\x0b\x32\x18.berth.tensorflow.OpList\x12\x0c\n\x04tags\x18\x04 \x03(\t\x12\x1a\n\x12tensorflow_version\x18\x05 \x01(\t\x12\x1e\n\x16tensorflow_git_version\x18\x06 \x01(\t\x1aU\n\x12\x43ollectionDefEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12.\n\x05value\x18\x02 \x01(\x0b\x32\x1f.berth.tensorflow.CollectionDef:\x02\x38\x01\x1aS\n\x11SignatureDefEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12-\n\x05value\x18\x02 \x01(\x0b\x32\x1e.berth.tensorflow.SignatureDef:\x02\x38\x01"e\n\nSavedModel\x12"\n\x1asaved_model_schema_version\x18\x01 \x01(\x03\x12\x33\n\x0bmeta_graphs\x18\x02 \x03(\x0b\x32\x1e.berth.tensorflow.MetaGraphDef"\xb2\x01\n\x0e\x46ingerprintDef\x12\x1c\n\x14saved_model_checksum\x18\x01 \x01(\x04\x12\x1e\n\x16graph_def_program_hash\x18\x02 \x01(\x04\x12\x1a\n\x12signature_def_hash\x18\x03 \x01(\x04\x12\x1f\n\x17saved_object_graph_hash\x18\x04 \x01(\x04\x12\x17\n\x0f\x63heckpoint_hash\x18\x05 \x01(\x04\x12\x0c\n\x04uuid\x18\x07 \x01(\t"e\n\x0c\x42undleHeader\x12\x12\n\nnum_shards\x18\x01 \x01(\x05\x12\x12\n\nendianness\x18\x02 \x01(\x05\x12-\n\x07version\x18\x03 \x01(\x0b\x32\x1c.berth.tensorflow.VersionDef"\x8a\x01\n\x0b\x42undleEntry\x12\r\n\x05\x64type\x18\x01 \x01(\x05\x12,\n\x05shape\x18\x02 \x01(\x0b\x32\x1d.berth.tensorflow.TensorShape\x12\x10\n\x08shard_id\x18\x03 \x01(\x05\x12\x0e\n\x06offset\x18\x04 \x01(\x03\x12\x0c\n\x04size\x18\x05 \x01(\x03\x12\x0e\n\x06\x63rc32c\x18\x06 \x01(\x07\x62\x06proto3'
-)
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x62\x65rth/protos/tensorflow.proto\x12\x10\x62\x65rth.tensorflow\x1a\x19google/protobuf/any.proto\"v\n\x0bTensorShape\x12.\n\x03\x64im\x18\x02 \x03(\x0b\x32!.berth.tensorflow.TensorShape.Dim\x12\x14\n\x0cunknown_rank\x18\x03 \x01(\x08\x1a!\n\x03\x44im\x12\x0c\n\x04size\x18\x01 \x01(\x03\x12\x0c\n\x04name\x18\x02 \x01(\t\"\xd3\x02\n\x06Tensor\x12\r\n\x05\x64type\x18\x01 \x01(\x05\x12\x33\n\x0ctensor_shape\x18\x02 \x01(\x0b\x32\x1d.berth.tensorflow.TensorShape\x12\x16\n\x0eversion_number\x18\x03 \x01(\x05\x12\x16\n\x0etensor_content\x18\x04 \x01(\x0c\x12\x10\n\x08half_val\x18\r \x03(\x05\x12\x11\n\tfloat_val\x18\x05 \x03(\x02\x12\x12\n\ndouble_val\x18\x06 \x03(\x01\x12\x0f\n\x07int_val\x18\x07 \x03(\x05\x12\x12\n\nstring_val\x18\x08 \x03(\x0c\x12\x14\n\x0cscomplex_val\x18\t \x03(\x02\x12\x11\n\tint64_val\x18\n \x03(\x03\x12\x10\n\x08\x62ool_val\x18\x0b \x03(\x08\x12\x14\n\x0c\x64\x63omplex_val\x18\x0c \x03(\x01\x12\x12\n\nuint32_val\x18\x10 \x03(\r\x12\x12\n\nuint64_val\x18\x11 \x03(\x04\"\x9e\x01\n\x0cNameAttrList\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x36\n\x04\x61ttr\x18\x02 \x03(\x0b\x32(.berth.tensorflow.NameAttrList.AttrEntry\x1aH\n\tAttrEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12*\n\x05value\x18\x02 \x01(\x0b\x32\x1b.berth.tensorflow.AttrValue:\x02\x38\x01\"\x80\x04\n\tAttrValue\x12\x0b\n\x01s\x18\x02 \x01(\x0cH\x00\x12\x0b\n\x01i\x18\x03 \x01(\x03H\x00\x12\x0b\n\x01\x66\x18\x04 \x01(\x02H\x00\x12\x0b\n\x01\x62\x18\x05 \x01(\x08H\x00\x12\x0e\n\x04type\x18\x06 \x01(\x05H\x00\x12.\n\x05shape\x18\x07 \x01(\x0b\x32\x1d.berth.tensorflow.TensorShapeH\x00\x12*\n\x06tensor\x18\x08 \x01(\x0b\x32\x18.berth.tensorflow.TensorH\x00\x12\x35\n\x04list\x18\x01 \x01(\x0b\x32%.berth.tensorflow.AttrValue.ListValueH\x00\x12.\n\x04\x66unc\x18\n \x01(\x0b\x32\x1e.berth.tensorflow.NameAttrListH\x00\x12\x15\n\x0bplaceholder\x18\t \x01(\tH\x00\x1a\xcb\x01\n\tListValue\x12\t\n\x01s\x18\x02 \x03(\x0c\x12\t\n\x01i\x18\x03 \x03(\x03\x12\t\n\x01\x66\x18\x04 \x03(\x02\x12\t\n\x01\x62\x18\x05 \x03(\x08\x12\x0c\n\x04type\x18\x06 \x03(\x05\x12,\n\x05shape\x18\x07 \x03(\x0b\x32\x1d.berth.tensorflow.TensorShape\x12(\n\x06tensor\x18\x08 \x03(\x0b\x32\x18.berth.tensorflow.Tensor\x12,\n\x04\x66unc\x18\t \x03(\x0b\x32\x1e.berth.tensorflow.NameAttrListB\x07\n\x05value\"\xbf\x01\n\x07NodeDef\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\n\n\x02op\x18\x02 \x01(\t\x12\r\n\x05input\x18\x03 \x03(\t\x12\x0e\n\x06\x64\x65vice\x18\x04 \x01(\t\x12\x31\n\x04\x61ttr\x18\x05 \x03(\x0b\x32#.berth.tensorflow.NodeDef.AttrEntry\x1aH\n\tAttrEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12*\n\x05value\x18\x02 \x01(\x0b\x32\x1b.berth.tensorflow.AttrValue:\x02\x38\x01\"\xfa\x01\n\x05OpDef\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x31\n\tinput_arg\x18\x02 \x03(\x0b\x32\x1e.berth.tensorflow.OpDef.ArgDef\x12\x32\n\noutput_arg\x18\x03 \x03(\x0b\x32\x1e.berth.tensorflow.OpDef.ArgDef\x12\x16\n\x0e\x63ontrol_output\x18\x14 \x03(\t\x1a\x64\n\x06\x41rgDef\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\x05\x12\x11\n\ttype_attr\x18\x04 \x01(\t\x12\x13\n\x0bnumber_attr\x18\x05 \x01(\t\x12\x16\n\x0etype_list_attr\x18\x06 \x01(\t\"-\n\x06OpList\x12#\n\x02op\x18\x01 \x03(\x0b\x32\x17.berth.tensorflow.OpDef\"\xbf\x03\n\x0b\x46unctionDef\x12*\n\tsignature\x18\x01 \x01(\x0b\x32\x17.berth.tensorflow.OpDef\x12+\n\x08node_def\x18\x03 \x03(\x0b\x32\x19.berth.tensorflow.NodeDef\x12\x33\n\x03ret\x18\x04 \x03(\x0b\x32&.berth.tensorflow.FunctionDef.RetEntry\x12\x35\n\x04\x61ttr\x18\x05 \x03(\x0b\x32\'.berth.tensorflow.FunctionDef.AttrEntry\x12\x42\n\x0b\x63ontrol_ret\x18\x06 \x03(\x0b\x32-.berth.tensorflow.FunctionDef.ControlRetEntry\x1a*\n\x08RetEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1aH\n\tAttrEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12*\n\x05value\x18\x02 \x01(\x0b\x32\x1b.berth.tensorflow.AttrValue:\x02\x38\x01\x1a\x31\n\x0f\x43ontrolRetEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\";\n\x0bGradientDef\x12\x15\n\rfunction_name\x18\x01 \x01(\t\x12\x15\n\rgradient_func\x18\x02 \x01(\t\"v\n\x12\x46unctionDefLibrary\x12/\n\x08\x66unction\x18\x01 \x03(\x0b\x32\x1d.berth.tensorflow.FunctionDef\x12/\n\x08gradient\x18\x02 \x03(\x0b\x32\x1d.berth.tensorflow.GradientDef\"4\n\nVersionDef\x12\x10\n\x08producer\x18\x01 \x01(\x05\x12\x14\n\x0cmin_consumer\x18\x02 \x01(\x05\"\x9a\x01\n\x08GraphDef\x12\'\n\x04node\x18\x01 \x03(\x0b\x32\x19.berth.tensorflow.NodeDef\x12\x35\n\x07library\x18\x02 \x01(\x0b\x32$.berth.tensorflow.FunctionDefLibrary\x12.\n\x08versions\x18\x04 \x01(\x0b\x32\x1c.berth.tensorflow.VersionDef\"\xa0\x03\n\nTensorInfo\x12\x0e\n\x04name\x18\x01 \x01(\tH\x00\x12<\n\ncoo_sparse\x18\x04 \x01(\x0b\x32&.berth.tensorflow.TensorInfo.CooSparseH\x00\x12H\n\x10\x63omposite_tensor\x18\x05 \x01(\x0b\x32,.berth.tensorflow.TensorInfo.CompositeTensorH\x00\x12\r\n\x05\x64type\x18\x02 \x01(\x05\x12\x33\n\x0ctensor_shape\x18\x03 \x01(\x0b\x32\x1d.berth.tensorflow.TensorShape\x1a\x65\n\tCooSparse\x12\x1a\n\x12values_tensor_name\x18\x01 \x01(\t\x12\x1b\n\x13indices_tensor_name\x18\x02 \x01(\t\x12\x1f\n\x17\x64\x65nse_shape_tensor_name\x18\x03 \x01(\t\x1a\x43\n\x0f\x43ompositeTensor\x12\x30\n\ncomponents\x18\x02 \x03(\x0b\x32\x1c.berth.tensorflow.TensorInfoB\n\n\x08\x65ncoding\"\xc3\x03\n\x0cSignatureDef\x12:\n\x06inputs\x18\x01 \x03(\x0b\x32*.berth.tensorflow.SignatureDef.InputsEntry\x12<\n\x07outputs\x18\x02 \x03(\x0b\x32+.berth.tensorflow.SignatureDef.OutputsEntry\x12\x13\n\x0bmethod_name\x18\x03 \x01(\t\x12>\n\x08\x64\x65\x66\x61ults\x18\x04 \x03(\x0b\x32,.berth.tensorflow.SignatureDef.DefaultsEntry\x1aK\n\x0bInputsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12+\n\x05value\x18\x02 \x01(\x0b\x32\x1c.berth.tensorflow.TensorInfo:\x02\x38\x01\x1aL\n\x0cOutputsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12+\n\x05value\x18\x02 \x01(\x0b\x32\x1c.berth.tensorflow.TensorInfo:\x02\x38\x01\x1aI\n\rDefaultsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\'\n\x05value\x18\x02 \x01(\x0b\x32\x18.berth.tensorflow.Tensor:\x02\x38\x01\"[\n\x08SaverDef\x12\x1c\n\x14\x66ilename_tensor_name\x18\x01 \x01(\t\x12\x18\n\x10save_tensor_name\x18\x02 \x01(\t\x12\x17\n\x0frestore_op_name\x18\x03 \x01(\t\"\xbb\x02\n\rCollectionDef\x12=\n\tnode_list\x18\x01 \x01(\x0b\x32(.berth.tensorflow.CollectionDef.NodeListH\x00\x12?\n\nbytes_list\x18\x02 \x01(\x0b\x32).berth.tensorflow.CollectionDef.BytesListH\x00\x12;\n\x08\x61ny_list\x18\x05 \x01(\x0b\x32\'.berth.tensorflow.CollectionDef.AnyListH\x00\x1a\x19\n\x08NodeList\x12\r\n\x05value\x18\x01 \x03(\t\x1a\x1a\n\tBytesList\x12\r\n\x05value\x18\x01 \x03(\x0c\x1a.\n\x07\x41nyList\x12#\n\x05value\x18\x01 \x03(\x0b\x32\x14.google.protobuf.AnyB\x06\n\x04kind\"S\n\x0c\x41ssetFileDef\x12\x31\n\x0btensor_info\x18\x01 \x01(\x0b\x32\x1c.berth.tensorflow.TensorInfo\x12\x10\n\x08\x66ilename\x18\x02 \x01(\t\"\xd1\x05\n\x0cMetaGraphDef\x12\x41\n\rmeta_info_def\x18\x01 \x01(\x0b\x32*.berth.tensorflow.MetaGraphDef.MetaInfoDef\x12-\n\tgraph_def\x18\x02 \x01(\x0b\x32\x1a.berth.tensorflow.GraphDef\x12-\n\tsaver_def\x18\x03 \x01(\x0b\x32\x1a.berth.tensorflow.SaverDef\x12I\n\x0e\x63ollection_def\x18\x04 \x03(\x0b\x32\x31.berth.tensorflow.MetaGraphDef.CollectionDefEntry\x12G\n\rsignature_def\x18\x05 \x03(\x0b\x32\x30.berth.tensorflow.MetaGraphDef.SignatureDefEntry\x12\x36\n\x0e\x61sset_file_def\x18\x06 \x03(\x0b\x32\x1e.berth.tensorflow.AssetFileDef\x1a\xa7\x01\n\x0bMetaInfoDef\x12\x1a\n\x12meta_graph_version\x18\x01 \x01(\t\x12\x32\n\x10stripped_op_list\x18\x02 \x01(\x0b\x32\x18.berth.tensorflow.OpList\x12\x0c\n\x04tags\x18\x04 \x03(\t\x12\x1a\n\x12tensorflow_version\x18\x05 \x01(\t\x12\x1e\n\x16tensorflow_git_version\x18\x06 \x01(\t\x1aU\n\x12\x43ollectionDefEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12.\n\x05value\x18\x02 \x01(\x0b\x32\x1f.berth.tensorflow.CollectionDef:\x02\x38\x01\x1aS\n\x11SignatureDefEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12-\n\x05value\x18\x02 \x01(\x0b\x32\x1e.berth.tensorflow.SignatureDef:\x02\x38\x01\"e\n\nSavedModel\x12\"\n\x1asaved_model_schema_version\x18\x01 \x01(\x03\x12\x33\n\x0bmeta_graphs\x18\x02 \x03(\x0b\x32\x1e.berth.tensorflow.MetaGraphDef\"\xb2\x01\n\x0e\x46ingerprintDef\x12\x1c\n\x14saved_model_checksum\x18\x01 \x01(\x04\x12\x1e\n\x16graph_def_program_hash\x18\x02 \x01(\x04\x12\x1a\n\x12signature_def_hash\x18\x03 \x01(\x04\x12\x1f\n\x17saved_object_graph_hash\x18\x04 \x01(\x04\x12\x17\n\x0f\x63heckpoint_hash\x18\x05 \x01(\x04\x12\x0c\n\x04uuid\x18\x07 \x01(\t\"e\n\x0c\x42undleHeader\x12\x12\n\nnum_shards\x18\x01 \x01(\x05\x12\x12\n\nendianness\x18\x02 \x01(\x05\x12-\n\x07version\x18\x03 \x01(\x0b\x32\x1c.berth.tensorflow.VersionDef\"\x8a\x01\n\x0b\x42undleEntry\x12\r\n\x05\x64type\x18\x01 \x01(\x05\x12,\n\x05shape\x18\x02 \x01(\x0b\x32\x1d.berth.tensorflow.TensorShape\x12\x10\n\x08shard_id\x18\x03 \x01(\x05\x12\x0e\n\x06offset\x18\x04 \x01(\x03\x12\x0c\n\x04size\x18\x05 \x01(\x03\x12\x0e\n\x06\x63rc32c\x18\x06 \x01(\x07\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
-_builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, "berth.protos.tensorflow_pb2", _globals)
+_builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'berth.protos.tensorflow_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-    DESCRIPTOR._loaded_options = None
-    _globals["_NAMEATTRLIST_ATTRENTRY"]._loaded_options = None
-    _globals["_NAMEATTRLIST_ATTRENTRY"]._serialized_options = b"8\001"
-    _globals["_NODEDEF_ATTRENTRY"]._loaded_options = None
-    _globals["_NODEDEF_ATTRENTRY"]._serialized_options = b"8\001"
-    _globals["_FUNCTIONDEF_RETENTRY"]._loaded_options = None
-    _globals["_FUNCTIONDEF_RETENTRY"]._serialized_options = b"8\001"
-    _globals["_FUNCTIONDEF_ATTRENTRY"]._loaded_options = None
-    _globals["_FUNCTIONDEF_ATTRENTRY"]._serialized_options = b"8\001"
-    _globals["_FUNCTIONDEF_CONTROLRETENTRY"]._loaded_options = None
-    _globals["_FUNCTIONDEF_CONTROLRETENTRY"]._serialized_options = b"8\001"
-    _globals["_SIGNATUREDEF_INPUTSENTRY"]._loaded_options = None
-    _globals["_SIGNATUREDEF_INPUTSENTRY"]._serialized_options = b"8\001"
-    _globals["_SIGNATUREDEF_OUTPUTSENTRY"]._loaded_options = None
-    _globals["_SIGNATUREDEF_OUTPUTSENTRY"]._serialized_options = b"8\001"
-    _globals["_SIGNATUREDEF_DEFAULTSENTRY"]._loaded_options = None
-    _globals["_SIGNATUREDEF_DEFAULTSENTRY"]._serialized_options = b"8\001"
-    _globals["_METAGRAPHDEF_COLLECTIONDEFENTRY"]._loaded_options = None
-    _globals["_METAGRAPHDEF_COLLECTIONDEFENTRY"]._serialized_options = b"8\001"
-    _globals["_METAGRAPHDEF_SIGNATUREDEFENTRY"]._loaded_options = None
-    _globals["_METAGRAPHDEF_SIGNATUREDEFENTRY"]._serialized_options = b"8\001"
-    _globals["_TENSORSHAPE"]._serialized_start = 78
-    _globals["_TENSORSHAPE"]._serialized_end = 196
-    _globals["_TENSORSHAPE_DIM"]._serialized_start = 163
-    _globals["_TENSORSHAPE_DIM"]._serialized_end = 196
-    _globals["_TENSOR"]._serialized_start = 199
-    _globals["_TENSOR"]._serialized_end = 538
-    _globals["_NAMEATTRLIST"]._serialized_start = 541
-    _globals["_NAMEATTRLIST"]._serialized_end = 699
-    _globals["_NAMEATTRLIST_ATTRENTRY"]._serialized_start = 627
-    _globals["_NAMEATTRLIST_ATTRENTRY"]._serialized_end = 699
-    _globals["_ATTRVALUE"]._serialized_start = 702
-    _globals["_ATTRVALUE"]._serialized_end = 1214
-    _globals["_ATTRVALUE_LISTVALUE"]._serialized_start = 1002
-    _globals["_ATTRVALUE_LISTVALUE"]._serialized_end = 1205
-    _globals["_NODEDEF"]._serialized_start = 1217
-    _globals["_NODEDEF"]._serialized_end = 1408
-    _globals["_NODEDEF_ATTRENTRY"]._serialized_start = 627
-    _globals["_NODEDEF_ATTRENTRY"]._serialized_end = 699
-    _globals["_OPDEF"]._serialized_start = 1411
-    _globals["_OPDEF"]._serialized_end = 1661
-    _globals["_OPDEF_ARGDEF"]._serialized_start = 1561
-    _globals["_OPDEF_ARGDEF"]._serialized_end = 1661
-    _globals["_OPLIST"]._serialized_start = 1663
-    _globals["_OPLIST"]._serialized_end = 1708
-    _globals["_FUNCTIONDEF"]._serialized_start = 1711
-    _globals["_FUNCTIONDEF"]._serialized_end = 2158
-    _globals["_FUNCTIONDEF_RETENTRY"]._serialized_start = 1991
-    _globals["_FUNCTIONDEF_RETENTRY"]._serialized_end = 2033
-    _globals["_FUNCTIONDEF_ATTRENTRY"]._serialized_start = 627
-    _globals["_FUNCTIONDEF_ATTRENTRY"]._serialized_end = 699
-    _globals["_FUNCTIONDEF_CONTROLRETENTRY"]._serialized_start = 2109
-    _globals["_FUNCTIONDEF_CONTROLRETENTRY"]._serialized_end = 2158
-    _globals["_GRADIENTDEF"]._serialized_start = 2160
-    _globals["_GRADIENTDEF"]._serialized_end = 2219
-    _globals["_FUNCTIONDEFLIBRARY"]._serialized_start = 2221
-    _globals["_FUNCTIONDEFLIBRARY"]._serialized_end = 2339
-    _globals["_VERSIONDEF"]._serialized_start = 2341
-    _globals["_VERSIONDEF"]._serialized_end = 2393
-    _globals["_GRAPHDEF"]._serialized_start = 2396
-    _globals["_GRAPHDEF"]._serialized_end = 2550
-    _globals["_TENSORINFO"]._serialized_start = 2553
-    _globals["_TENSORINFO"]._serialized_end = 2969
-    _globals["_TENSORINFO_COOSPARSE"]._serialized_start = 2787
-    _globals["_TENSORINFO_COOSPARSE"]._serialized_end = 2888
-    _globals["_TENSORINFO_COMPOSITETENSOR"]._serialized_start = 2890
-    _globals["_TENSORINFO_COMPOSITETENSOR"]._serialized_end = 2957
-    _globals["_SIGNATUREDEF"]._serialized_start = 2972
-    _globals["_SIGNATUREDEF"]._serialized_end = 3423
-    _globals["_SIGNATUREDEF_INPUTSENTRY"]._serialized_start = 3195
-    _globals["_SIGNATUREDEF_INPUTSENTRY"]._serialized_end = 3270
-    _globals["_SIGNATUREDEF_OUTPUTSENTRY"]._serialized_start = 3272
-    _globals["_SIGNATUREDEF_OUTPUTSENTRY"]._serialized_end = 3348
-    _globals["_SIGNATUREDEF_DEFAULTSENTRY"]._serialized_start = 3350
-    _globals["_SIGNATUREDEF_DEFAULTSENTRY"]._serialized_end = 3423
-    _globals["_SAVERDEF"]._serialized_start = 3425
-    _globals["_SAVERDEF"]._serialized_end = 3516
-    _globals["_COLLECTIONDEF"]._serialized_start = 3519
-    _globals["_COLLECTIONDEF"]._serialized_end = 3834
-    _globals["_COLLECTIONDEF_NODELIST"]._serialized_start = 3725
-    _globals["_COLLECTIONDEF_NODELIST"]._serialized_end = 3750
-    _globals["_COLLECTIONDEF_BYTESLIST"]._serialized_start = 3752
-    _globals["_COLLECTIONDEF_BYTESLIST"]._serialized_end = 3778
-    _globals["_COLLECTIONDEF_ANYLIST"]._serialized_start = 3780
-    _globals["_COLLECTIONDEF_ANYLIST"]._serialized_end = 3826
-    _globals["_ASSETFILEDEF"]._serialized_start = 3836
-    _globals["_ASSETFILEDEF"]._serialized_end = 3919
-    _globals["_METAGRAPHDEF"]._serialized_start = 3922
-    _globals["_METAGRAPHDEF"]._serialized_end = 4643
-    _globals["_METAGRAPHDEF_METAINFODEF"]._serialized_start = 4304
-    _globals["_METAGRAPHDEF_METAINFODEF"]._serialized_end = 4471
-    _globals["_METAGRAPHDEF_COLLECTIONDEFENTRY"]._serialized_start = 4473
-    _globals["_METAGRAPHDEF_COLLECTIONDEFENTRY"]._serialized_end = 4558
-    _globals["_METAGRAPHDEF_SIGNATUREDEFENTRY"]._serialized_start = 4560
-    _globals["_METAGRAPHDEF_SIGNATUREDEFENTRY"]._serialized_end = 4643
-    _globals["_SAVEDMODEL"]._serialized_start = 4645
-    _globals["_SAVEDMODEL"]._serialized_end = 4746
-    _globals["_FINGERPRINTDEF"]._serialized_start = 4749
-    _globals["_FINGERPRINTDEF"]._serialized_end = 4927
-    _globals["_BUNDLEHEADER"]._serialized_start = 4929
-    _globals["_BUNDLEHEADER"]._serialized_end = 5030
-    _globals["_BUNDLEENTRY"]._serialized_start = 5033
-    _globals["_BUNDLEENTRY"]._serialized_end = 5171
+  DESCRIPTOR._loaded_options = None
+  _globals['_NAMEATTRLIST_ATTRENTRY']._loaded_options = None
+  _globals['_NAMEATTRLIST_ATTRENTRY']._serialized_options = b'8\001'
+  _globals['_NODEDEF_ATTRENTRY']._loaded_options = None
+  _globals['_NODEDEF_ATTRENTRY']._serialized_options = b'8\001'
+  _globals['_FUNCTIONDEF_RETENTRY']._loaded_options = None
+  _globals['_FUNCTIONDEF_RETENTRY']._serialized_options = b'8\001'
+  _globals['_FUNCTIONDEF_ATTRENTRY']._loaded_options = None
+  _globals['_FUNCTIONDEF_ATTRENTRY']._serialized_options = b'8\001'
+  _globals['_FUNCTIONDEF_CONTROLRETENTRY']._loaded_options = None
+  _globals['_FUNCTIONDEF_CONTROLRETENTRY']._serialized_options = b'8\001'
+  _globals['_SIGNATUREDEF_INPUTSENTRY']._loaded_options = None
+  _globals['_SIGNATUREDEF_INPUTSENTRY']._serialized_options = b'8\001'
+  _globals['_SIGNATUREDEF_OUTPUTSENTRY']._loaded_options = None
+  _globals['_SIGNATUREDEF_OUTPUTSENTRY']._serialized_options = b'8\001'
+  _globals['_SIGNATUREDEF_DEFAULTSENTRY']._loaded_options = None
+  _globals['_SIGNATUREDEF_DEFAULTSENTRY']._serialized_options = b'8\001'
+  _globals['_METAGRAPHDEF_COLLECTIONDEFENTRY']._loaded_options = None
+  _globals['_METAGRAPHDEF_COLLECTIONDEFENTRY']._serialized_options = b'8\001'
+  _globals['_METAGRAPHDEF_SIGNATUREDEFENTRY']._loaded_options = None
+  _globals['_METAGRAPHDEF_SIGNATUREDEFENTRY']._serialized_options = b'8\001'
+  _globals['_TENSORSHAPE']._serialized_start=78
+  _globals['_TENSORSHAPE']._serialized_end=196
+  _globals['_TENSORSHAPE_DIM']._serialized_start=163
+  _globals['_TENSORSHAPE_DIM']._serialized_end=196
+  _globals['_TENSOR']._serialized_start=199
+  _globals['_TENSOR']._serialized_end=538
+  _globals['_NAMEATTRLIST']._serialized_start=541
+  _globals['_NAMEATTRLIST']._serialized_end=699
+  _globals['_NAMEATTRLIST_ATTRENTRY']._serialized_start=627
+  _globals['_NAMEATTRLIST_ATTRENTRY']._serialized_end=699
+  _globals['_ATTRVALUE']._serialized_start=702
+  _globals['_ATTRVALUE']._serialized_end=1214
+  _globals['_ATTRVALUE_LISTVALUE']._serialized_start=1002
+  _globals['_ATTRVALUE_LISTVALUE']._serialized_end=1205
+  _globals['_NODEDEF']._serialized_start=1217
+  _globals['_NODEDEF']._serialized_end=1408
+  _globals['_NODEDEF_ATTRENTRY']._serialized_start=627
+  _globals['_NODEDEF_ATTRENTRY']._serialized_end=699
+  _globals['_OPDEF']._serialized_start=1411
+  _globals['_OPDEF']._serialized_end=1661
+  _globals['_OPDEF_ARGDEF']._serialized_start=1561
+  _globals['_OPDEF_ARGDEF']._serialized_end=1661
+  _globals['_OPLIST']._serialized_start=1663
+  _globals['_OPLIST']._serialized_end=1708
+  _globals['_FUNCTIONDEF']._serialized_start=1711
+  _globals['_FUNCTIONDEF']._serialized_end=2158
+  _globals['_FUNCTIONDEF_RETENTRY']._serialized_start=1991
+  _globals['_FUNCTIONDEF_RETENTRY']._serialized_end=2033
+  _globals['_FUNCTIONDEF_ATTRENTRY']._serialized_start=627
+  _globals['_FUNCTIONDEF_ATTRENTRY']._serialized_end=699
+  _globals['_FUNCTIONDEF_CONTROLRETENTRY']._serialized_start=2109
+  _globals['_FUNCTIONDEF_CONTROLRETENTRY']._serialized_end=2158
+  _globals['_GRADIENTDEF']._serialized_start=2160
+  _globals['_GRADIENTDEF']._serialized_end=2219
+  _globals['_FUNCTIONDEFLIBRARY']._serialized_start=2221
+  _globals['_FUNCTIONDEFLIBRARY']._serialized_end=2339
+  _globals['_VERSIONDEF']._serialized_start=2341
+  _globals['_VERSIONDEF']._serialized_end=2393
+  _globals['_GRAPHDEF']._serialized_start=2396
+  _globals['_GRAPHDEF']._serialized_end=2550
+  _globals['_TENSORINFO']._serialized_start=2553
+  _globals['_TENSORINFO']._serialized_end=2969
+  _globals['_TENSORINFO_COOSPARSE']._serialized_start=2787
+  _globals['_TENSORINFO_COOSPARSE']._serialized_end=2888
+  _globals['_TENSORINFO_COMPOSITETENSOR']._serialized_start=2890
+  _globals['_TENSORINFO_COMPOSITETENSOR']._serialized_end=2957
+  _globals['_SIGNATUREDEF']._serialized_start=2972
+  _globals['_SIGNATUREDEF']._serialized_end=3423
+  _globals['_SIGNATUREDEF_INPUTSENTRY']._serialized_start=3195
+  _globals['_SIGNATUREDEF_INPUTSENTRY']._serialized_end=3270
+  _globals['_SIGNATUREDEF_OUTPUTSENTRY']._serialized_start=3272
+  _globals['_SIGNATUREDEF_OUTPUTSENTRY']._serialized_end=3348
+  _globals['_SIGNATUREDEF_DEFAULTSENTRY']._serialized_start=3350
+  _globals['_SIGNATUREDEF_DEFAULTSENTRY']._serialized_end=3423
+  _globals['_SAVERDEF']._serialized_start=3425
+  _globals['_SAVERDEF']._serialized_end=3516
+  _globals['_COLLECTIONDEF']._serialized_start=3519
+  _globals['_COLLECTIONDEF']._serialized_end=3834
+  _globals['_COLLECTIONDEF_NODELIST']._serialized_start=3725
+  _globals['_COLLECTIONDEF_NODELIST']._serialized_end=3750
+  _globals['_COLLECTIONDEF_BYTESLIST']._serialized_start=3752
+  _globals['_COLLECTIONDEF_BYTESLIST']._serialized_end=3778
+  _globals['_COLLECTIONDEF_ANYLIST']._serialized_start=3780
+  _globals['_COLLECTIONDEF_ANYLIST']._serialized_end=3826
+  _globals['_ASSETFILEDEF']._serialized_start=3836
+  _globals['_ASSETFILEDEF']._serialized_end=3919
+  _globals['_METAGRAPHDEF']._serialized_start=3922
+  _globals['_METAGRAPHDEF']._serialized_end=4643
+  _globals['_METAGRAPHDEF_METAINFODEF']._serialized_start=4304
+  _globals['_METAGRAPHDEF_METAINFODEF']._serialized_end=4471
+  _globals['_METAGRAPHDEF_COLLECTIONDEFENTRY']._serialized_start=4473
+  _globals['_METAGRAPHDEF_COLLECTIONDEFENTRY']._serialized_end=4558
+  _globals['_METAGRAPHDEF_SIGNATUREDEFENTRY']._serialized_start=4560
+  _globals['_METAGRAPHDEF_SIGNATUREDEFENTRY']._serialized_end=4643
+  _globals['_SAVEDMODEL']._serialized_start=4645
+  _globals['_SAVEDMODEL']._serialized_end=4746
+  _globals['_FINGERPRINTDEF']._serialized_start=4749
+  _globals['_FINGERPRINTDEF']._serialized_end=4927
+  _globals['_BUNDLEHEADER']._serialized_start=4929
+  _globals['_BUNDLEHEADER']._serialized_end=5030
+  _globals['_BUNDLEENTRY']._serialized_start=5033
+  _globals['_BUNDLEENTRY']._serialized_end=5171
 # @@protoc_insertion_point(module_scope)

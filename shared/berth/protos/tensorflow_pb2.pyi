@@ -16,35 +16,14 @@ class TensorShape(_message.Message):
         size: int
         name: str
         def __init__(self, size: _Optional[int] = ..., name: _Optional[str] = ...) -> None: ...
-
     DIM_FIELD_NUMBER: _ClassVar[int]
     UNKNOWN_RANK_FIELD_NUMBER: _ClassVar[int]
     dim: _containers.RepeatedCompositeFieldContainer[TensorShape.Dim]
     unknown_rank: bool
-    def __init__(
-        self,
-        dim: _Optional[_Iterable[_Union[TensorShape.Dim, _Mapping]]] = ...,
-        unknown_rank: _Optional[bool] = ...,
-    ) -> None: ...
+    def __init__(self, dim: _Optional[_Iterable[_Union[TensorShape.Dim, _Mapping]]] = ..., unknown_rank: _Optional[bool] = ...) -> None: ...
 
 class Tensor(_message.Message):
-    __slots__ = (
-        "dtype",
-        "tensor_shape",
-        "version_number",
-        "tensor_content",
-        "half_val",
-        "float_val",
-        "double_val",
-        "int_val",
-        "string_val",
-        "scomplex_val",
-        "int64_val",
-        "bool_val",
-        "dcomplex_val",
-        "uint32_val",
-        "uint64_val",
-    )
+    __slots__ = ("dtype", "tensor_shape", "version_number", "tensor_content", "half_val", "float_val", "double_val", "int_val", "string_val", "scomplex_val", "int64_val", "bool_val", "dcomplex_val", "uint32_val", "uint64_val")
     DTYPE_FIELD_NUMBER: _ClassVar[int]
     TENSOR_SHAPE_FIELD_NUMBER: _ClassVar[int]
     VERSION_NUMBER_FIELD_NUMBER: _ClassVar[int]
@@ -75,24 +54,7 @@ class Tensor(_message.Message):
     dcomplex_val: _containers.RepeatedScalarFieldContainer[float]
     uint32_val: _containers.RepeatedScalarFieldContainer[int]
     uint64_val: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(
-        self,
-        dtype: _Optional[int] = ...,
-        tensor_shape: _Optional[_Union[TensorShape, _Mapping]] = ...,
-        version_number: _Optional[int] = ...,
-        tensor_content: _Optional[bytes] = ...,
-        half_val: _Optional[_Iterable[int]] = ...,
-        float_val: _Optional[_Iterable[float]] = ...,
-        double_val: _Optional[_Iterable[float]] = ...,
-        int_val: _Optional[_Iterable[int]] = ...,
-        string_val: _Optional[_Iterable[bytes]] = ...,
-        scomplex_val: _Optional[_Iterable[float]] = ...,
-        int64_val: _Optional[_Iterable[int]] = ...,
-        bool_val: _Optional[_Iterable[bool]] = ...,
-        dcomplex_val: _Optional[_Iterable[float]] = ...,
-        uint32_val: _Optional[_Iterable[int]] = ...,
-        uint64_val: _Optional[_Iterable[int]] = ...,
-    ) -> None: ...
+    def __init__(self, dtype: _Optional[int] = ..., tensor_shape: _Optional[_Union[TensorShape, _Mapping]] = ..., version_number: _Optional[int] = ..., tensor_content: _Optional[bytes] = ..., half_val: _Optional[_Iterable[int]] = ..., float_val: _Optional[_Iterable[float]] = ..., double_val: _Optional[_Iterable[float]] = ..., int_val: _Optional[_Iterable[int]] = ..., string_val: _Optional[_Iterable[bytes]] = ..., scomplex_val: _Optional[_Iterable[float]] = ..., int64_val: _Optional[_Iterable[int]] = ..., bool_val: _Optional[_Iterable[bool]] = ..., dcomplex_val: _Optional[_Iterable[float]] = ..., uint32_val: _Optional[_Iterable[int]] = ..., uint64_val: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class NameAttrList(_message.Message):
     __slots__ = ("name", "attr")
@@ -102,17 +64,12 @@ class NameAttrList(_message.Message):
         VALUE_FIELD_NUMBER: _ClassVar[int]
         key: str
         value: AttrValue
-        def __init__(
-            self, key: _Optional[str] = ..., value: _Optional[_Union[AttrValue, _Mapping]] = ...
-        ) -> None: ...
-
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[AttrValue, _Mapping]] = ...) -> None: ...
     NAME_FIELD_NUMBER: _ClassVar[int]
     ATTR_FIELD_NUMBER: _ClassVar[int]
     name: str
     attr: _containers.MessageMap[str, AttrValue]
-    def __init__(
-        self, name: _Optional[str] = ..., attr: _Optional[_Mapping[str, AttrValue]] = ...
-    ) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., attr: _Optional[_Mapping[str, AttrValue]] = ...) -> None: ...
 
 class AttrValue(_message.Message):
     __slots__ = ("s", "i", "f", "b", "type", "shape", "tensor", "list", "func", "placeholder")
@@ -134,18 +91,7 @@ class AttrValue(_message.Message):
         shape: _containers.RepeatedCompositeFieldContainer[TensorShape]
         tensor: _containers.RepeatedCompositeFieldContainer[Tensor]
         func: _containers.RepeatedCompositeFieldContainer[NameAttrList]
-        def __init__(
-            self,
-            s: _Optional[_Iterable[bytes]] = ...,
-            i: _Optional[_Iterable[int]] = ...,
-            f: _Optional[_Iterable[float]] = ...,
-            b: _Optional[_Iterable[bool]] = ...,
-            type: _Optional[_Iterable[int]] = ...,
-            shape: _Optional[_Iterable[_Union[TensorShape, _Mapping]]] = ...,
-            tensor: _Optional[_Iterable[_Union[Tensor, _Mapping]]] = ...,
-            func: _Optional[_Iterable[_Union[NameAttrList, _Mapping]]] = ...,
-        ) -> None: ...
-
+        def __init__(self, s: _Optional[_Iterable[bytes]] = ..., i: _Optional[_Iterable[int]] = ..., f: _Optional[_Iterable[float]] = ..., b: _Optional[_Iterable[bool]] = ..., type: _Optional[_Iterable[int]] = ..., shape: _Optional[_Iterable[_Union[TensorShape, _Mapping]]] = ..., tensor: _Optional[_Iterable[_Union[Tensor, _Mapping]]] = ..., func: _Optional[_Iterable[_Union[NameAttrList, _Mapping]]] = ...) -> None: ...
     S_FIELD_NUMBER: _ClassVar[int]
     I_FIELD_NUMBER: _ClassVar[int]
     F_FIELD_NUMBER: _ClassVar[int]
@@ -166,19 +112,7 @@ class AttrValue(_message.Message):
     list: AttrValue.ListValue
     func: NameAttrList
     placeholder: str
-    def __init__(
-        self,
-        s: _Optional[bytes] = ...,
-        i: _Optional[int] = ...,
-        f: _Optional[float] = ...,
-        b: _Optional[bool] = ...,
-        type: _Optional[int] = ...,
-        shape: _Optional[_Union[TensorShape, _Mapping]] = ...,
-        tensor: _Optional[_Union[Tensor, _Mapping]] = ...,
-        list: _Optional[_Union[AttrValue.ListValue, _Mapping]] = ...,
-        func: _Optional[_Union[NameAttrList, _Mapping]] = ...,
-        placeholder: _Optional[str] = ...,
-    ) -> None: ...
+    def __init__(self, s: _Optional[bytes] = ..., i: _Optional[int] = ..., f: _Optional[float] = ..., b: _Optional[bool] = ..., type: _Optional[int] = ..., shape: _Optional[_Union[TensorShape, _Mapping]] = ..., tensor: _Optional[_Union[Tensor, _Mapping]] = ..., list: _Optional[_Union[AttrValue.ListValue, _Mapping]] = ..., func: _Optional[_Union[NameAttrList, _Mapping]] = ..., placeholder: _Optional[str] = ...) -> None: ...
 
 class NodeDef(_message.Message):
     __slots__ = ("name", "op", "input", "device", "attr")
@@ -188,10 +122,7 @@ class NodeDef(_message.Message):
         VALUE_FIELD_NUMBER: _ClassVar[int]
         key: str
         value: AttrValue
-        def __init__(
-            self, key: _Optional[str] = ..., value: _Optional[_Union[AttrValue, _Mapping]] = ...
-        ) -> None: ...
-
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[AttrValue, _Mapping]] = ...) -> None: ...
     NAME_FIELD_NUMBER: _ClassVar[int]
     OP_FIELD_NUMBER: _ClassVar[int]
     INPUT_FIELD_NUMBER: _ClassVar[int]
@@ -202,14 +133,7 @@ class NodeDef(_message.Message):
     input: _containers.RepeatedScalarFieldContainer[str]
     device: str
     attr: _containers.MessageMap[str, AttrValue]
-    def __init__(
-        self,
-        name: _Optional[str] = ...,
-        op: _Optional[str] = ...,
-        input: _Optional[_Iterable[str]] = ...,
-        device: _Optional[str] = ...,
-        attr: _Optional[_Mapping[str, AttrValue]] = ...,
-    ) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., op: _Optional[str] = ..., input: _Optional[_Iterable[str]] = ..., device: _Optional[str] = ..., attr: _Optional[_Mapping[str, AttrValue]] = ...) -> None: ...
 
 class OpDef(_message.Message):
     __slots__ = ("name", "input_arg", "output_arg", "control_output")
@@ -225,15 +149,7 @@ class OpDef(_message.Message):
         type_attr: str
         number_attr: str
         type_list_attr: str
-        def __init__(
-            self,
-            name: _Optional[str] = ...,
-            type: _Optional[int] = ...,
-            type_attr: _Optional[str] = ...,
-            number_attr: _Optional[str] = ...,
-            type_list_attr: _Optional[str] = ...,
-        ) -> None: ...
-
+        def __init__(self, name: _Optional[str] = ..., type: _Optional[int] = ..., type_attr: _Optional[str] = ..., number_attr: _Optional[str] = ..., type_list_attr: _Optional[str] = ...) -> None: ...
     NAME_FIELD_NUMBER: _ClassVar[int]
     INPUT_ARG_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_ARG_FIELD_NUMBER: _ClassVar[int]
@@ -242,13 +158,7 @@ class OpDef(_message.Message):
     input_arg: _containers.RepeatedCompositeFieldContainer[OpDef.ArgDef]
     output_arg: _containers.RepeatedCompositeFieldContainer[OpDef.ArgDef]
     control_output: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(
-        self,
-        name: _Optional[str] = ...,
-        input_arg: _Optional[_Iterable[_Union[OpDef.ArgDef, _Mapping]]] = ...,
-        output_arg: _Optional[_Iterable[_Union[OpDef.ArgDef, _Mapping]]] = ...,
-        control_output: _Optional[_Iterable[str]] = ...,
-    ) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., input_arg: _Optional[_Iterable[_Union[OpDef.ArgDef, _Mapping]]] = ..., output_arg: _Optional[_Iterable[_Union[OpDef.ArgDef, _Mapping]]] = ..., control_output: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class OpList(_message.Message):
     __slots__ = ("op",)
@@ -265,17 +175,13 @@ class FunctionDef(_message.Message):
         key: str
         value: str
         def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
-
     class AttrEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
         VALUE_FIELD_NUMBER: _ClassVar[int]
         key: str
         value: AttrValue
-        def __init__(
-            self, key: _Optional[str] = ..., value: _Optional[_Union[AttrValue, _Mapping]] = ...
-        ) -> None: ...
-
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[AttrValue, _Mapping]] = ...) -> None: ...
     class ControlRetEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -283,7 +189,6 @@ class FunctionDef(_message.Message):
         key: str
         value: str
         def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
-
     SIGNATURE_FIELD_NUMBER: _ClassVar[int]
     NODE_DEF_FIELD_NUMBER: _ClassVar[int]
     RET_FIELD_NUMBER: _ClassVar[int]
@@ -294,14 +199,7 @@ class FunctionDef(_message.Message):
     ret: _containers.ScalarMap[str, str]
     attr: _containers.MessageMap[str, AttrValue]
     control_ret: _containers.ScalarMap[str, str]
-    def __init__(
-        self,
-        signature: _Optional[_Union[OpDef, _Mapping]] = ...,
-        node_def: _Optional[_Iterable[_Union[NodeDef, _Mapping]]] = ...,
-        ret: _Optional[_Mapping[str, str]] = ...,
-        attr: _Optional[_Mapping[str, AttrValue]] = ...,
-        control_ret: _Optional[_Mapping[str, str]] = ...,
-    ) -> None: ...
+    def __init__(self, signature: _Optional[_Union[OpDef, _Mapping]] = ..., node_def: _Optional[_Iterable[_Union[NodeDef, _Mapping]]] = ..., ret: _Optional[_Mapping[str, str]] = ..., attr: _Optional[_Mapping[str, AttrValue]] = ..., control_ret: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class GradientDef(_message.Message):
     __slots__ = ("function_name", "gradient_func")
@@ -309,9 +207,7 @@ class GradientDef(_message.Message):
     GRADIENT_FUNC_FIELD_NUMBER: _ClassVar[int]
     function_name: str
     gradient_func: str
-    def __init__(
-        self, function_name: _Optional[str] = ..., gradient_func: _Optional[str] = ...
-    ) -> None: ...
+    def __init__(self, function_name: _Optional[str] = ..., gradient_func: _Optional[str] = ...) -> None: ...
 
 class FunctionDefLibrary(_message.Message):
     __slots__ = ("function", "gradient")
@@ -319,11 +215,7 @@ class FunctionDefLibrary(_message.Message):
     GRADIENT_FIELD_NUMBER: _ClassVar[int]
     function: _containers.RepeatedCompositeFieldContainer[FunctionDef]
     gradient: _containers.RepeatedCompositeFieldContainer[GradientDef]
-    def __init__(
-        self,
-        function: _Optional[_Iterable[_Union[FunctionDef, _Mapping]]] = ...,
-        gradient: _Optional[_Iterable[_Union[GradientDef, _Mapping]]] = ...,
-    ) -> None: ...
+    def __init__(self, function: _Optional[_Iterable[_Union[FunctionDef, _Mapping]]] = ..., gradient: _Optional[_Iterable[_Union[GradientDef, _Mapping]]] = ...) -> None: ...
 
 class VersionDef(_message.Message):
     __slots__ = ("producer", "min_consumer")
@@ -331,9 +223,7 @@ class VersionDef(_message.Message):
     MIN_CONSUMER_FIELD_NUMBER: _ClassVar[int]
     producer: int
     min_consumer: int
-    def __init__(
-        self, producer: _Optional[int] = ..., min_consumer: _Optional[int] = ...
-    ) -> None: ...
+    def __init__(self, producer: _Optional[int] = ..., min_consumer: _Optional[int] = ...) -> None: ...
 
 class GraphDef(_message.Message):
     __slots__ = ("node", "library", "versions")
@@ -343,12 +233,7 @@ class GraphDef(_message.Message):
     node: _containers.RepeatedCompositeFieldContainer[NodeDef]
     library: FunctionDefLibrary
     versions: VersionDef
-    def __init__(
-        self,
-        node: _Optional[_Iterable[_Union[NodeDef, _Mapping]]] = ...,
-        library: _Optional[_Union[FunctionDefLibrary, _Mapping]] = ...,
-        versions: _Optional[_Union[VersionDef, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, node: _Optional[_Iterable[_Union[NodeDef, _Mapping]]] = ..., library: _Optional[_Union[FunctionDefLibrary, _Mapping]] = ..., versions: _Optional[_Union[VersionDef, _Mapping]] = ...) -> None: ...
 
 class TensorInfo(_message.Message):
     __slots__ = ("name", "coo_sparse", "composite_tensor", "dtype", "tensor_shape")
@@ -360,21 +245,12 @@ class TensorInfo(_message.Message):
         values_tensor_name: str
         indices_tensor_name: str
         dense_shape_tensor_name: str
-        def __init__(
-            self,
-            values_tensor_name: _Optional[str] = ...,
-            indices_tensor_name: _Optional[str] = ...,
-            dense_shape_tensor_name: _Optional[str] = ...,
-        ) -> None: ...
-
+        def __init__(self, values_tensor_name: _Optional[str] = ..., indices_tensor_name: _Optional[str] = ..., dense_shape_tensor_name: _Optional[str] = ...) -> None: ...
     class CompositeTensor(_message.Message):
         __slots__ = ("components",)
         COMPONENTS_FIELD_NUMBER: _ClassVar[int]
         components: _containers.RepeatedCompositeFieldContainer[TensorInfo]
-        def __init__(
-            self, components: _Optional[_Iterable[_Union[TensorInfo, _Mapping]]] = ...
-        ) -> None: ...
-
+        def __init__(self, components: _Optional[_Iterable[_Union[TensorInfo, _Mapping]]] = ...) -> None: ...
     NAME_FIELD_NUMBER: _ClassVar[int]
     COO_SPARSE_FIELD_NUMBER: _ClassVar[int]
     COMPOSITE_TENSOR_FIELD_NUMBER: _ClassVar[int]
@@ -385,14 +261,7 @@ class TensorInfo(_message.Message):
     composite_tensor: TensorInfo.CompositeTensor
     dtype: int
     tensor_shape: TensorShape
-    def __init__(
-        self,
-        name: _Optional[str] = ...,
-        coo_sparse: _Optional[_Union[TensorInfo.CooSparse, _Mapping]] = ...,
-        composite_tensor: _Optional[_Union[TensorInfo.CompositeTensor, _Mapping]] = ...,
-        dtype: _Optional[int] = ...,
-        tensor_shape: _Optional[_Union[TensorShape, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., coo_sparse: _Optional[_Union[TensorInfo.CooSparse, _Mapping]] = ..., composite_tensor: _Optional[_Union[TensorInfo.CompositeTensor, _Mapping]] = ..., dtype: _Optional[int] = ..., tensor_shape: _Optional[_Union[TensorShape, _Mapping]] = ...) -> None: ...
 
 class SignatureDef(_message.Message):
     __slots__ = ("inputs", "outputs", "method_name", "defaults")
@@ -402,30 +271,21 @@ class SignatureDef(_message.Message):
         VALUE_FIELD_NUMBER: _ClassVar[int]
         key: str
         value: TensorInfo
-        def __init__(
-            self, key: _Optional[str] = ..., value: _Optional[_Union[TensorInfo, _Mapping]] = ...
-        ) -> None: ...
-
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[TensorInfo, _Mapping]] = ...) -> None: ...
     class OutputsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
         VALUE_FIELD_NUMBER: _ClassVar[int]
         key: str
         value: TensorInfo
-        def __init__(
-            self, key: _Optional[str] = ..., value: _Optional[_Union[TensorInfo, _Mapping]] = ...
-        ) -> None: ...
-
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[TensorInfo, _Mapping]] = ...) -> None: ...
     class DefaultsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
         VALUE_FIELD_NUMBER: _ClassVar[int]
         key: str
         value: Tensor
-        def __init__(
-            self, key: _Optional[str] = ..., value: _Optional[_Union[Tensor, _Mapping]] = ...
-        ) -> None: ...
-
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Tensor, _Mapping]] = ...) -> None: ...
     INPUTS_FIELD_NUMBER: _ClassVar[int]
     OUTPUTS_FIELD_NUMBER: _ClassVar[int]
     METHOD_NAME_FIELD_NUMBER: _ClassVar[int]
@@ -434,13 +294,7 @@ class SignatureDef(_message.Message):
     outputs: _containers.MessageMap[str, TensorInfo]
     method_name: str
     defaults: _containers.MessageMap[str, Tensor]
-    def __init__(
-        self,
-        inputs: _Optional[_Mapping[str, TensorInfo]] = ...,
-        outputs: _Optional[_Mapping[str, TensorInfo]] = ...,
-        method_name: _Optional[str] = ...,
-        defaults: _Optional[_Mapping[str, Tensor]] = ...,
-    ) -> None: ...
+    def __init__(self, inputs: _Optional[_Mapping[str, TensorInfo]] = ..., outputs: _Optional[_Mapping[str, TensorInfo]] = ..., method_name: _Optional[str] = ..., defaults: _Optional[_Mapping[str, Tensor]] = ...) -> None: ...
 
 class SaverDef(_message.Message):
     __slots__ = ("filename_tensor_name", "save_tensor_name", "restore_op_name")
@@ -450,12 +304,7 @@ class SaverDef(_message.Message):
     filename_tensor_name: str
     save_tensor_name: str
     restore_op_name: str
-    def __init__(
-        self,
-        filename_tensor_name: _Optional[str] = ...,
-        save_tensor_name: _Optional[str] = ...,
-        restore_op_name: _Optional[str] = ...,
-    ) -> None: ...
+    def __init__(self, filename_tensor_name: _Optional[str] = ..., save_tensor_name: _Optional[str] = ..., restore_op_name: _Optional[str] = ...) -> None: ...
 
 class CollectionDef(_message.Message):
     __slots__ = ("node_list", "bytes_list", "any_list")
@@ -464,33 +313,23 @@ class CollectionDef(_message.Message):
         VALUE_FIELD_NUMBER: _ClassVar[int]
         value: _containers.RepeatedScalarFieldContainer[str]
         def __init__(self, value: _Optional[_Iterable[str]] = ...) -> None: ...
-
     class BytesList(_message.Message):
         __slots__ = ("value",)
         VALUE_FIELD_NUMBER: _ClassVar[int]
         value: _containers.RepeatedScalarFieldContainer[bytes]
         def __init__(self, value: _Optional[_Iterable[bytes]] = ...) -> None: ...
-
     class AnyList(_message.Message):
         __slots__ = ("value",)
         VALUE_FIELD_NUMBER: _ClassVar[int]
         value: _containers.RepeatedCompositeFieldContainer[_any_pb2.Any]
-        def __init__(
-            self, value: _Optional[_Iterable[_Union[_any_pb2.Any, _Mapping]]] = ...
-        ) -> None: ...
-
+        def __init__(self, value: _Optional[_Iterable[_Union[_any_pb2.Any, _Mapping]]] = ...) -> None: ...
     NODE_LIST_FIELD_NUMBER: _ClassVar[int]
     BYTES_LIST_FIELD_NUMBER: _ClassVar[int]
     ANY_LIST_FIELD_NUMBER: _ClassVar[int]
     node_list: CollectionDef.NodeList
     bytes_list: CollectionDef.BytesList
     any_list: CollectionDef.AnyList
-    def __init__(
-        self,
-        node_list: _Optional[_Union[CollectionDef.NodeList, _Mapping]] = ...,
-        bytes_list: _Optional[_Union[CollectionDef.BytesList, _Mapping]] = ...,
-        any_list: _Optional[_Union[CollectionDef.AnyList, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, node_list: _Optional[_Union[CollectionDef.NodeList, _Mapping]] = ..., bytes_list: _Optional[_Union[CollectionDef.BytesList, _Mapping]] = ..., any_list: _Optional[_Union[CollectionDef.AnyList, _Mapping]] = ...) -> None: ...
 
 class AssetFileDef(_message.Message):
     __slots__ = ("tensor_info", "filename")
@@ -498,29 +337,12 @@ class AssetFileDef(_message.Message):
     FILENAME_FIELD_NUMBER: _ClassVar[int]
     tensor_info: TensorInfo
     filename: str
-    def __init__(
-        self,
-        tensor_info: _Optional[_Union[TensorInfo, _Mapping]] = ...,
-        filename: _Optional[str] = ...,
-    ) -> None: ...
+    def __init__(self, tensor_info: _Optional[_Union[TensorInfo, _Mapping]] = ..., filename: _Optional[str] = ...) -> None: ...
 
 class MetaGraphDef(_message.Message):
-    __slots__ = (
-        "meta_info_def",
-        "graph_def",
-        "saver_def",
-        "collection_def",
-        "signature_def",
-        "asset_file_def",
-    )
+    __slots__ = ("meta_info_def", "graph_def", "saver_def", "collection_def", "signature_def", "asset_file_def")
     class MetaInfoDef(_message.Message):
-        __slots__ = (
-            "meta_graph_version",
-            "stripped_op_list",
-            "tags",
-            "tensorflow_version",
-            "tensorflow_git_version",
-        )
+        __slots__ = ("meta_graph_version", "stripped_op_list", "tags", "tensorflow_version", "tensorflow_git_version")
         META_GRAPH_VERSION_FIELD_NUMBER: _ClassVar[int]
         STRIPPED_OP_LIST_FIELD_NUMBER: _ClassVar[int]
         TAGS_FIELD_NUMBER: _ClassVar[int]
@@ -531,35 +353,21 @@ class MetaGraphDef(_message.Message):
         tags: _containers.RepeatedScalarFieldContainer[str]
         tensorflow_version: str
         tensorflow_git_version: str
-        def __init__(
-            self,
-            meta_graph_version: _Optional[str] = ...,
-            stripped_op_list: _Optional[_Union[OpList, _Mapping]] = ...,
-            tags: _Optional[_Iterable[str]] = ...,
-            tensorflow_version: _Optional[str] = ...,
-            tensorflow_git_version: _Optional[str] = ...,
-        ) -> None: ...
-
+        def __init__(self, meta_graph_version: _Optional[str] = ..., stripped_op_list: _Optional[_Union[OpList, _Mapping]] = ..., tags: _Optional[_Iterable[str]] = ..., tensorflow_version: _Optional[str] = ..., tensorflow_git_version: _Optional[str] = ...) -> None: ...
     class CollectionDefEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
         VALUE_FIELD_NUMBER: _ClassVar[int]
         key: str
         value: CollectionDef
-        def __init__(
-            self, key: _Optional[str] = ..., value: _Optional[_Union[CollectionDef, _Mapping]] = ...
-        ) -> None: ...
-
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[CollectionDef, _Mapping]] = ...) -> None: ...
     class SignatureDefEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
         VALUE_FIELD_NUMBER: _ClassVar[int]
         key: str
         value: SignatureDef
-        def __init__(
-            self, key: _Optional[str] = ..., value: _Optional[_Union[SignatureDef, _Mapping]] = ...
-        ) -> None: ...
-
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[SignatureDef, _Mapping]] = ...) -> None: ...
     META_INFO_DEF_FIELD_NUMBER: _ClassVar[int]
     GRAPH_DEF_FIELD_NUMBER: _ClassVar[int]
     SAVER_DEF_FIELD_NUMBER: _ClassVar[int]
@@ -572,15 +380,7 @@ class MetaGraphDef(_message.Message):
     collection_def: _containers.MessageMap[str, CollectionDef]
     signature_def: _containers.MessageMap[str, SignatureDef]
     asset_file_def: _containers.RepeatedCompositeFieldContainer[AssetFileDef]
-    def __init__(
-        self,
-        meta_info_def: _Optional[_Union[MetaGraphDef.MetaInfoDef, _Mapping]] = ...,
-        graph_def: _Optional[_Union[GraphDef, _Mapping]] = ...,
-        saver_def: _Optional[_Union[SaverDef, _Mapping]] = ...,
-        collection_def: _Optional[_Mapping[str, CollectionDef]] = ...,
-        signature_def: _Optional[_Mapping[str, SignatureDef]] = ...,
-        asset_file_def: _Optional[_Iterable[_Union[AssetFileDef, _Mapping]]] = ...,
-    ) -> None: ...
+    def __init__(self, meta_info_def: _Optional[_Union[MetaGraphDef.MetaInfoDef, _Mapping]] = ..., graph_def: _Optional[_Union[GraphDef, _Mapping]] = ..., saver_def: _Optional[_Union[SaverDef, _Mapping]] = ..., collection_def: _Optional[_Mapping[str, CollectionDef]] = ..., signature_def: _Optional[_Mapping[str, SignatureDef]] = ..., asset_file_def: _Optional[_Iterable[_Union[AssetFileDef, _Mapping]]] = ...) -> None: ...
 
 class SavedModel(_message.Message):
     __slots__ = ("saved_model_schema_version", "meta_graphs")
@@ -588,21 +388,10 @@ class SavedModel(_message.Message):
     META_GRAPHS_FIELD_NUMBER: _ClassVar[int]
     saved_model_schema_version: int
     meta_graphs: _containers.RepeatedCompositeFieldContainer[MetaGraphDef]
-    def __init__(
-        self,
-        saved_model_schema_version: _Optional[int] = ...,
-        meta_graphs: _Optional[_Iterable[_Union[MetaGraphDef, _Mapping]]] = ...,
-    ) -> None: ...
+    def __init__(self, saved_model_schema_version: _Optional[int] = ..., meta_graphs: _Optional[_Iterable[_Union[MetaGraphDef, _Mapping]]] = ...) -> None: ...
 
 class FingerprintDef(_message.Message):
-    __slots__ = (
-        "saved_model_checksum",
-        "graph_def_program_hash",
-        "signature_def_hash",
-        "saved_object_graph_hash",
-        "checkpoint_hash",
-        "uuid",
-    )
+    __slots__ = ("saved_model_checksum", "graph_def_program_hash", "signature_def_hash", "saved_object_graph_hash", "checkpoint_hash", "uuid")
     SAVED_MODEL_CHECKSUM_FIELD_NUMBER: _ClassVar[int]
     GRAPH_DEF_PROGRAM_HASH_FIELD_NUMBER: _ClassVar[int]
     SIGNATURE_DEF_HASH_FIELD_NUMBER: _ClassVar[int]
@@ -615,15 +404,7 @@ class FingerprintDef(_message.Message):
     saved_object_graph_hash: int
     checkpoint_hash: int
     uuid: str
-    def __init__(
-        self,
-        saved_model_checksum: _Optional[int] = ...,
-        graph_def_program_hash: _Optional[int] = ...,
-        signature_def_hash: _Optional[int] = ...,
-        saved_object_graph_hash: _Optional[int] = ...,
-        checkpoint_hash: _Optional[int] = ...,
-        uuid: _Optional[str] = ...,
-    ) -> None: ...
+    def __init__(self, saved_model_checksum: _Optional[int] = ..., graph_def_program_hash: _Optional[int] = ..., signature_def_hash: _Optional[int] = ..., saved_object_graph_hash: _Optional[int] = ..., checkpoint_hash: _Optional[int] = ..., uuid: _Optional[str] = ...) -> None: ...
 
 class BundleHeader(_message.Message):
     __slots__ = ("num_shards", "endianness", "version")
@@ -633,12 +414,7 @@ class BundleHeader(_message.Message):
     num_shards: int
     endianness: int
     version: VersionDef
-    def __init__(
-        self,
-        num_shards: _Optional[int] = ...,
-        endianness: _Optional[int] = ...,
-        version: _Optional[_Union[VersionDef, _Mapping]] = ...,
-    ) -> None: ...
+    def __init__(self, num_shards: _Optional[int] = ..., endianness: _Optional[int] = ..., version: _Optional[_Union[VersionDef, _Mapping]] = ...) -> None: ...
 
 class BundleEntry(_message.Message):
     __slots__ = ("dtype", "shape", "shard_id", "offset", "size", "crc32c")
@@ -654,12 +430,4 @@ class BundleEntry(_message.Message):
     offset: int
     size: int
     crc32c: int
-    def __init__(
-        self,
-        dtype: _Optional[int] = ...,
-        shape: _Optional[_Union[TensorShape, _Mapping]] = ...,
-        shard_id: _Optional[int] = ...,
-        offset: _Optional[int] = ...,
-        size: _Optional[int] = ...,
-        crc32c: _Optional[int] = ...,
-    ) -> None: ...
+    def __init__(self, dtype: _Optional[int] = ..., shape: _Optional[_Union[TensorShape, _Mapping]] = ..., shard_id: _Optional[int] = ..., offset: _Optional[int] = ..., size: _Optional[int] = ..., crc32c: _Optional[int] = ...) -> None: ...
