@@ -41,6 +41,7 @@ def main() -> int:
             results |= _on_a_stack(scratch / "stack", chosen)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+    results["load_after"] = round(os.getloadavg()[0], 2)
     results["seconds"] = round(time.monotonic() - BEGAN)
     text = report.markdown(results)
     print(text)

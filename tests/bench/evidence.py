@@ -16,7 +16,7 @@ from infra.local.stack import Stack
 _REQUEST = re.compile(r'\\"(?P<verb>[A-Z]+) (?P<path>\S+) HTTP/1\.1\\" (?P<status>\d+)')
 _PUT_OFF = re.compile(r"^(?P<function>\w+): message \d+, attempt \d+: (?P<status>\d+) ", re.M)
 TOPIC = "bench-writes"
-DEAD = "-dead"
+DEAD, EVENTS = "-dead", "model-events-local"
 
 
 @dataclass(slots=True)
@@ -115,6 +115,18 @@ def pull(subscriber: pubsub_v1.SubscriberClient, subscription: str) -> Iterator[
         subscriber.acknowledge(subscription=subscription, ack_ids=ids)
         for received in answer.received_messages:
             yield received.message
+
+
+def announced(environment: dict[str, str], kind: str, subject: str) -> dict[int, float]:
+    """When model events of a kind were published, by version; takes all that wait to be read."""
+    subscriber = pubsub_v1.SubscriberClient()
+    name = subscriber.subscription_path(environment["GOOGLE_CLOUD_PROJECT"], EVENTS)
+    found = {}
+    for message in pull(subscriber, name):
+        event = json.loads(message.data)
+        if event["type"] == kind and event["subject"] == subject:
+            found[event["data"]["version"]] = message.publish_time.timestamp()
+    return found
 
 
 def dead_letters(environment: dict[str, str], topics: tuple[str, ...]) -> int:

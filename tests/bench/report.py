@@ -52,7 +52,8 @@ def _head(results: dict[str, Any]) -> Iterator[str]:
     yield ""
     yield (
         f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']} GiB, "
-        f"Python {machine['python']}; load {machine['load_before']} before; "
+        f"Python {machine['python']}; load average {machine['load_before']} before, "
+        f"{results['load_after']} after (others share the machine); "
         f"commit {results['commit']}, {machine['at']}, {results['seconds']} s in all."
     )
 
@@ -79,7 +80,11 @@ def _stages(samples: list[Sample]) -> Iterator[tuple[str, ...]]:
     yield _row("**all else**", [s.ours for s in samples], "aim: p50 <= 1.2, p95 <= 2.0")
     yield _row("without discovery", polls, "what Berth's own code and its platform take")
     yield _row("**in all**", [s.total for s in samples], "finalize -> AVAILABLE on all replicas")
-    yield _row("announced", [s.announced for s in samples], "AVAILABLE -> boot config, SERVING")
+    yield _row(
+        "announced",
+        [s.announced for s in samples],
+        "AVAILABLE -> boot config written, SERVING published",
+    )
 
 
 def _row(name: str, values: list[float], what: str) -> tuple[str, ...]:

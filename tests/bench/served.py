@@ -10,11 +10,12 @@ from typing import Any
 
 from infra.demo.fleet import LAST, Fleet, until
 from infra.local.stack import Stack
+from tests.bench import evidence
 from tests.bench.evidence import Mark
 from tests.bench.timeline import Timeline
 from tests.support import models
 
-CUSTOMER = "bench"
+CUSTOMER, SERVING = "bench", "dev.berth.model.serving"
 STAGES = (
     "event",
     "admission",
@@ -96,7 +97,13 @@ def _sample(
     placed = _updated(fleet.control, f"shards/{shard}/models/{servable}")
     applied = [e for e in mark.lines("reconcile_shard") if e["message"] == "applied"]
     told = next(e["at"] - e["push_seconds"] for e in applied if "Push" in e["actions"])
-    announced = next(e["at"] for e in applied if "Announce" in e["actions"])
+    said: dict[int, float] = {}
+
+    def heard() -> bool:
+        said.update(evidence.announced(fleet.environment, SERVING, servable))
+        return version in said
+
+    until(f"{label} is announced", heard)
     loading = server.get("LOADING", server["AVAILABLE"])
     probe, child = judged["probe_seconds"], judged["child_seconds"]
     seconds = (
@@ -110,7 +117,7 @@ def _sample(
         server["AVAILABLE"] - loading,
     )
     stages = dict(zip(STAGES, seconds, strict=True))
-    return Sample(label, version == 1, stages, announced - server["AVAILABLE"])
+    return Sample(label, version == 1, stages, said[version] - server["AVAILABLE"])
 
 
 def percentile(values: list[float], share: float) -> float:
