@@ -2,6 +2,7 @@
 
 import itertools
 import os
+from datetime import UTC, datetime
 
 import psutil
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from infra.demo.fleet import until
 from infra.local import stack
 from infra.local.layout import Options
+from tests.support import e2e, e2e_models, hostile
 from tests.support.e2e import Outside
 
 
@@ -30,6 +32,48 @@ def berth(tmp_path_factory):
             running.stop()
         assert len(started) > len(("etcd", "storage", "pubsub"))
         assert [one for one in started if one.is_running() and one.status() != "zombie"] == []
+
+
+@pytest.fixture(scope="session")
+def slow(tmp_path_factory):
+    """A version that takes seconds to load."""
+    return e2e_models.slow_to_load(tmp_path_factory.mktemp("slow") / "1")
+
+
+@pytest.fixture(scope="session")
+def orphan(berth, slow):
+    """A model whose judge was killed while it was being probed: it comes again in a minute or two."""
+    customer = berth.join("orphan", "free")
+    berth.fleet.upload(slow, f"{customer}/own/1")
+    name = f"admissions/{customer}.own/1.json"
+    until("it is being judged", lambda: berth.holder(name, "lease"))
+    berth.kill("admit_model")
+    assert berth.fleet.verdict(f"{customer}/own/1") is None
+    return f"{customer}.own"
+
+
+@pytest.fixture(scope="session")
+def attack(berth, tmp_path_factory):
+    """A customer whose models loop and eat memory at load, and one served at the same time."""
+    folder = tmp_path_factory.mktemp("hostile")
+    endless = hostile.write(hostile.endless_load, folder / "endless")
+    eater = hostile.write(hostile.memory_eater_at_load, folder / "eater")
+    attacker, bystander = berth.join("attacker", "free"), berth.join("bystander")
+    began = datetime.now(UTC)
+    berth.fleet.upload(endless, f"{attacker}/endless/1")
+    berth.fleet.upload(eater, f"{attacker}/eater/1")
+    berth.fleet.upload(e2e.HALF_PLUS_TWO, f"{bystander}/own/1")
+    berth.serves(f"{bystander}.own", 1, e2e.TWO)
+    assert berth.fleet.verdict(f"{attacker}/endless/1") is None
+    return attacker, began
+
+
+@pytest.fixture(scope="session", autouse=True)
+def begun_early(request):
+    """What takes long by nature begins before everything else."""
+    for name in ("orphan", "attack"):
+        if any(name in item.fixturenames for item in request.session.items):
+            request.getfixturevalue(name)
 
 
 _numbers = itertools.count(1)

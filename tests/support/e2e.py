@@ -5,6 +5,7 @@ import math
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import jsonschema
@@ -123,6 +124,14 @@ class Outside:
     def account(self, customer):
         blob = self.fleet.control.get_blob(f"customers/{customer}.json")
         return json.loads(blob.download_as_bytes()) if blob is not None else None
+
+    def holder(self, name, key=None):
+        """The message id of whoever holds a lease now, "" where nobody does."""
+        blob = self.fleet.control.get_blob(name)
+        document = json.loads(blob.download_as_bytes()) if blob is not None else {}
+        lease = document.get(key, {}) if key else document
+        expires = datetime.fromisoformat(lease.get("expires", "1970-01-01T00:00:00+00:00"))
+        return lease.get("holder", "") if expires > datetime.now(UTC) else ""
 
     def entries(self, part, **wanted):
         """A function's log lines with these fields."""

@@ -1,0 +1,21 @@
+"""Models that loop or eat memory when they load: judged within their bound, and nobody else waits."""
+
+from datetime import datetime
+
+FREE_SECONDS = 30  # what the plan allows a load
+
+
+def test_a_model_that_loops_at_load_is_rejected_within_its_bound(berth, attack):
+    attacker, began = attack
+    verdict = berth.verdict(f"{attacker}/endless/1", "REJECTED")
+    assert f"within {FREE_SECONDS} s" in verdict["reason"]
+    took = datetime.fromisoformat(verdict["at"]) - began
+    assert FREE_SECONDS <= took.total_seconds() < 2 * FREE_SECONDS
+    assert berth.fleet.model(f"{attacker}.endless")["state"] == "REJECTED"
+    berth.serves(f"{attacker}.starter", 1)
+
+
+def test_a_model_that_eats_memory_at_load_is_rejected(berth, attack):
+    attacker, _ = attack
+    assert "1024 MiB" in berth.verdict(f"{attacker}/eater/1", "REJECTED")["reason"]
+    assert berth.fleet.model(f"{attacker}.eater")["state"] == "REJECTED"

@@ -1,0 +1,39 @@
+"""A function's process dies in the middle of its work: no event is lost, and everything converges."""
+
+from infra.demo.fleet import until
+from tests.support import e2e
+
+LEASES = 150.0  # the longest lease a dead holder leaves behind, and what follows it
+
+
+def test_admit_model_died_while_it_probed(berth, orphan):
+    berth.serves(orphan, 1, seconds=LEASES)
+    assert len(berth.mail.ids(orphan, "model.admitted")) == 1
+    assert len(berth.mail.ids(orphan, "model.serving")) == 1
+
+
+def test_reconcile_shard_dies_while_a_model_loads(berth, customer, slow):
+    berth.fleet.upload(e2e.HALF_PLUS_TWO, f"{customer}/own/1")
+    berth.serves(f"{customer}.own", 1, e2e.TWO)
+    with berth.load(f"{customer}.own", (e2e.TWO,), rate=20.0):
+        servable = f"{customer}.slow"
+        berth.fleet.upload(slow, f"{customer}/slow/1")
+        until("it loads", lambda: berth.fleet.model(servable).get("state") == "LOADING")
+        shard = berth.fleet.model(servable)["shard"]
+        assert berth.holder(f"shards/{shard}/lease.json")
+        berth.kill("reconcile_shard")
+        berth.serves(servable, 1, seconds=LEASES)
+    berth.loaded_everywhere(servable, 1)
+    until("it is announced", lambda: berth.mail.ids(servable, "model.serving"))
+    assert len(berth.mail.ids(servable, "model.serving")) == 1
+
+
+def test_on_customer_event_dies_among_many_sign_ups(berth, stranger):
+    names = [f"{stranger}-{number}" for number in range(12)]
+    for name in names:
+        berth.fleet.sign_up(name)
+    until("the first is known", lambda: any(berth.account(name) for name in names))
+    berth.kill("on_customer_event")
+    for name in names:
+        berth.serves(f"{name}.starter", 1)
+        assert len(berth.mail.ids(f"{name}.starter", "training.requested")) == 1
