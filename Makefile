@@ -50,9 +50,10 @@ unit: venv ## Unit tests: no sockets, seconds
 golden: venv ## Write the golden files of the unit tests anew; review the difference
 	$(PYTEST) tests/unit/berth/domain/test_workload.py --golden
 
+# These wait more than they compute. A file stays in one process, and so each emulator has but one user.
 .PHONY: contract
 contract: venv tools ## Each port's one suite, against its twin and the real thing
-	$(PYTEST) tests/contract
+	$(PYTEST) -n 4 --dist loadfile tests/contract
 
 .PHONY: integration
 integration: venv tools ## Bundles, the relay, the node agent

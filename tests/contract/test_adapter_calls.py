@@ -114,13 +114,6 @@ def test_nobody_listening_is_unavailable(monkeypatch):
     client.close()
 
 
-def test_a_topic_that_is_missing_is_an_operators_matter(pubsub_host):
-    client = pubsub.client()
-    with pytest.raises(errors.Denied, match="missing"):
-        pubsub.PubSubPublisher(client).publish("projects/contract/topics/missing", b"x")
-    client.transport.close()
-
-
 def test_a_publisher_without_a_service_gives_up(monkeypatch):
     monkeypatch.setenv("PUBSUB_EMULATOR_HOST", "127.0.0.1:1")
     monkeypatch.setattr(pubsub, "RETRY", pubsub.RETRY.with_timeout(0.3))

@@ -13,7 +13,7 @@ from berth.domain.manifest import Limits
 from tests.support import hostile, probe_models
 
 LIMITS = Limits(memory_mib=512, seconds=20)
-SHORT = Limits(memory_mib=512, seconds=2)
+SHORT = Limits(memory_mib=512, seconds=4)
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +37,8 @@ def test_ordinary_models_load_and_run(loader, name):
         (hostile.memory_eater, LIMITS, "needs more than 512 MiB to run"),
         (hostile.memory_eater_at_load, LIMITS, "needs more than 512 MiB to load"),
         (hostile.huge_constant, LIMITS, "needs more than 512 MiB to"),
-        (hostile.endless_run, SHORT, "did not run within 2 s"),
-        (hostile.endless_load, SHORT, "did not load within 2 s"),
+        (hostile.endless_run, SHORT, "did not run within 4 s"),
+        (hostile.endless_load, SHORT, "did not load within 4 s"),
         (hostile.unknown_op, LIMITS, "TensorFlow cannot load it"),
         (hostile.aborting, LIMITS, "crashed the loader (signal 6) on run"),
     ],

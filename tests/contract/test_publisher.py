@@ -4,7 +4,9 @@ import itertools
 
 import pytest
 
+from berth.adapters import pubsub
 from berth.adapters.memory import MemoryPublisher
+from berth.domain import errors
 
 _numbers = itertools.count(1)
 
@@ -27,8 +29,6 @@ class Emulated:
 
     def __init__(self):
         from google.cloud import pubsub_v1
-
-        from berth.adapters import pubsub
 
         number = next(_numbers)
         self.client = pubsub.client()
@@ -96,3 +96,10 @@ def test_nothing_to_publish_is_no_request(world):
     world.publisher.publish_all(world.topic, [])
     world.publisher.publish(world.topic, b"only")
     assert world.received(1) == [(b"only", {})]
+
+
+def test_a_topic_that_is_missing_is_an_operators_matter(pubsub_host):
+    client = pubsub.client()
+    with pytest.raises(errors.Denied, match="missing"):
+        pubsub.PubSubPublisher(client).publish("projects/contract/topics/missing", b"x")
+    client.transport.close()

@@ -20,6 +20,7 @@ import grpc
 from google.protobuf import text_format
 
 from berth.protos import tfserving_pb2 as pb
+from infra.local import ports
 
 HOST = "127.0.0.1"
 # gRPC methods: service, request and response.
@@ -73,9 +74,12 @@ def always(condition, seconds):
         time.sleep(0.05)
 
 
-def free_port():
-    with socket.create_server((HOST, 0)) as server:
-        return server.getsockname()[1]
+def free_ports(count):
+    """Free ports that no other worker of the same run chooses."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    mine = [port for port in ports.free(32 * workers * count) if port % workers == worker]
+    return mine[:count]
 
 
 def config(*models):
@@ -97,7 +101,7 @@ class ModelServer:
 
     def __init__(self, folder: Path, *flags, models=None, env=None, **named):
         self.folder = folder
-        self.port, self.rest_port = free_port(), free_port()
+        self.port, self.rest_port = free_ports(2)
         self.config_file = folder / "models.config"
         given = {"port": self.port, "rest_api_port": self.rest_port}
         if models is not None:
