@@ -76,6 +76,11 @@ def begun_early(request):
             request.getfixturevalue(name)
 
 
+def pytest_collection_modifyitems(items):
+    """What needs patience comes last."""
+    items.sort(key=lambda item: "orphan" in item.fixturenames)
+
+
 _numbers = itertools.count(1)
 
 

@@ -18,7 +18,13 @@ def test_reconcile_shard_dies_while_a_model_loads(berth, customer, slow):
     with berth.load(f"{customer}.own", (e2e.TWO,), rate=20.0):
         servable = f"{customer}.slow"
         berth.fleet.upload(slow, f"{customer}/slow/1")
-        until("it loads", lambda: berth.fleet.model(servable).get("state") == "LOADING")
+        until(
+            "a replica loads it",
+            lambda: any(
+                berth.versions(replica, servable, "LOADING")
+                for replica in berth.fleet.replicas.ready()
+            ),
+        )
         shard = berth.fleet.model(servable)["shard"]
         assert berth.holder(f"shards/{shard}/lease.json")
         berth.kill("reconcile_shard")

@@ -171,12 +171,14 @@ class Outside:
 
     def loaded(self, servable, replicas=None):
         """The AVAILABLE versions of a model on each ready replica of its shard."""
-        found = []
-        for replica in replicas or self.fleet.ready(servable):
-            body = self.fleet.http.get(f"{replica.url}/v1/models/{servable}", timeout=10).json()
-            rows = body.get("model_version_status", ())
-            found.append({int(r["version"]) for r in rows if r["state"] == "AVAILABLE"})
-        return found
+        asked = replicas or self.fleet.ready(servable)
+        return [self.versions(replica, servable, "AVAILABLE") for replica in asked]
+
+    def versions(self, replica, servable, state):
+        """The versions of a model that a replica says are in a state."""
+        body = self.fleet.http.get(f"{replica.url}/v1/models/{servable}", timeout=10).json()
+        rows = body.get("model_version_status", ())
+        return {int(row["version"]) for row in rows if row["state"] == state}
 
     def loaded_everywhere(self, servable, *versions, seconds=60.0):
         """Wait until every replica has exactly these versions AVAILABLE."""

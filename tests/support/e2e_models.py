@@ -7,7 +7,7 @@ from tests.support import hostile
 INT32 = 3
 
 
-def slow_to_load(into: Path, rounds: int = 250_000) -> Path:
+def slow_to_load(into: Path, rounds: int = 800_000) -> Path:
     """A version whose init op counts to `rounds`: some seconds, then it serves like any other."""
 
     def edit(meta):
