@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, is_dataclass
 from typing import Any
 
-from tests.bench.served import LOAD, STAGES, Sample, percentile
+from tests.bench.served import LOAD, STAGES, WARM, Sample, percentile
 
 _MEANING = {
     "event": "finalized -> the judging pass begins: notification, relay, on_upload, request, relay",
@@ -68,7 +68,8 @@ def _served(samples: list[Sample]) -> Iterator[str]:
     yield (
         f"Ours, {len(fresh)} new models: p50 {percentile(fresh, 0.5):.2f} s; "
         f"{len(later)} new versions: p50 {percentile(later, 0.5):.2f} s. "
-        "Percentiles are nearest rank; each row has its own, so they do not add up."
+        "Percentiles are nearest rank; each row has its own, so they do not add up. "
+        f"{WARM} uploads before are not counted: they build each instance's clients (see imports)."
     )
 
 
