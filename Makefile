@@ -44,11 +44,11 @@ check: venv ## Static checks: ruff, mypy, import-linter, the house rules
 
 .PHONY: unit
 unit: venv ## Unit tests: no sockets, seconds
-	$(PYTEST) tests/unit
+	$(PYTEST) -n 2 tests/unit
 
 .PHONY: golden
 golden: venv ## Write the golden files of the unit tests anew; review the difference
-	$(PYTEST) tests/unit/berth/domain/test_workload.py --golden
+	$(PYTEST) -n 2 tests/unit/berth/domain/test_workload.py --golden
 
 # These wait more than they compute. A file stays in one process, and so each emulator has but one user.
 .PHONY: contract
