@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 
-from berth.app.leasing import HeldLease
+from berth.app.leasing import WRITE_INTERVAL, HeldLease
 from berth.domain import canonical, documents
 from berth.domain.errors import Unavailable
 from berth.domain.plan import (
@@ -25,8 +25,6 @@ from berth.domain.shard_status import Told
 from berth.ports import Clock, ModelServers, ObjectStore, Outbox, Workloads
 
 log = structlog.get_logger()
-# Cloud Storage takes one write a second to one object name.
-WRITE_INTERVAL = timedelta(seconds=1)
 
 
 @dataclass(slots=True)

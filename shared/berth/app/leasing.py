@@ -4,7 +4,7 @@ A request that finds a lease held sets `wanted` and is done; the holder looks ag
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from berth.app import control
 from berth.domain import lease
@@ -13,6 +13,8 @@ from berth.domain.lease import Answer, Lease
 from berth.ports import Clock, ObjectStore
 
 MARGIN = timedelta(seconds=2)
+# Cloud Storage takes one write a second to one object name.
+WRITE_INTERVAL = timedelta(seconds=1)
 
 
 @dataclass(slots=True)
@@ -24,6 +26,7 @@ class HeldLease:
     name: str
     lease: Lease
     generation: int
+    written: datetime
 
     def check(self) -> None:
         """Raise Unavailable when the lease is about to end: a stalled writer must not act late."""
@@ -35,12 +38,15 @@ class HeldLease:
         return max(0.0, (self.lease.expires - MARGIN - self.clock.now()).total_seconds())
 
     def take_up(self) -> None:
-        """Clear `wanted` before a look, if somebody set it."""
+        """Clear `wanted` before a look, if somebody set it; further requests only read meanwhile."""
         held = control.read(self.store, self.name, Lease)
         if held.document is None or not lease.same(held.document, self.lease):
             raise Conflict(f"{self.name} was taken over")
         self.lease, self.generation = held.document, held.generation
         if self.lease.wanted:
+            wait = (self.written + WRITE_INTERVAL - self.clock.now()).total_seconds()
+            if wait > 0:
+                self.clock.sleep(wait)
             self._write(lease.unwanted(self.lease))
 
     def wanted_now(self) -> bool:
@@ -67,7 +73,7 @@ class HeldLease:
         self.generation = control.write(
             self.store, self.name, document, if_generation=self.generation
         )
-        self.lease = document
+        self.lease, self.written = document, self.clock.now()
 
 
 def ask(store: ObjectStore, clock: Clock, name: str, *, holder: str) -> Answer:
@@ -102,4 +108,4 @@ def take(
         generation = control.write(store, name, document, if_generation=held.generation)
     except Conflict:
         return None
-    return HeldLease(store, clock, name, document, generation)
+    return HeldLease(store, clock, name, document, generation, written=clock.now())
