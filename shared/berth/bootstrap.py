@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from berth import settings
-from berth.ports import ObjectStore, Outbox
 
 if TYPE_CHECKING:
     from berth.app.admit_model import AdmitModel
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from berth.app.reconcile_fleet import ReconcileFleet
     from berth.app.reconcile_shard import ReconcileShard
     from berth.app.status import Status
+    from berth.ports import ObjectStore, Outbox
 
 
 @functools.cache
@@ -155,7 +155,7 @@ def status() -> "Status":
     return Status(_store(given, given.control_bucket), prometheus.render)
 
 
-def _store(given: settings.Settings, bucket: str) -> ObjectStore:
+def _store(given: settings.Settings, bucket: str) -> "ObjectStore":
     from berth.adapters import gcs
 
     return gcs.GcsObjectStore(_client(given.project, bool(given.storage_emulator)), bucket)
@@ -169,7 +169,7 @@ def _client(project: str, anonymous: bool) -> Any:  # noqa: ANN401 - the SDK has
 
 
 @functools.cache
-def _outbox(given: settings.Settings) -> Outbox:
+def _outbox(given: settings.Settings) -> "Outbox":
     from berth import events
     from berth.adapters import outbox, pubsub
     from berth.adapters.clock import SystemClock

@@ -96,13 +96,14 @@ class AdmitVersion:
             return "refused"
         if decision.next == "waiting":
             return self._wait(case, decision)
-        self.judging.take(case, holder=message)
-        if decision.next == "reject":
-            wanted = self.judging.conclude(case, "REJECTED", decision.reason)
-        elif decision.next == "promote":
-            wanted = self.judging.promote(case)
+        if decision.next == "probe":
+            wanted = self.judging.judge(case, holder=message)
         else:
-            wanted = self.judging.judge(case)
+            self.judging.take(case, holder=message)
+            if decision.next == "reject":
+                wanted = self.judging.conclude(case, "REJECTED", decision.reason)
+            else:
+                wanted = self.judging.promote(case)
         return "again" if wanted else "judged"
 
     def _wait(self, case: Case, decision: Decision) -> str:

@@ -1,5 +1,6 @@
 """Judging one version under its lease: probe, promote, place, verdict; each step can be taken again."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
@@ -64,10 +65,16 @@ class Judging:
             }
         self._save(case, update)
 
-    def judge(self, case: Case) -> bool:
-        """Probe and carry out the judgement; return whether somebody wants another look."""
+    def judge(self, case: Case, *, holder: str) -> bool:
+        """Take the lease, probe, carry out the judgement; return whether another look is wanted.
+
+        Raises Conflict.
+        """
+        with ThreadPoolExecutor(1) as pool:
+            checked = pool.submit(self.placing.check_quota, case.version.model, case.quota)
+            self.take(case, holder=holder)
         try:
-            model = self.placing.check_quota(case.version.model, case.quota)
+            model = checked.result()
             implausible = admission.plausible(case.version.number, model)
             if implausible:
                 return self.conclude(case, "REJECTED", implausible)
