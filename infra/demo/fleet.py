@@ -131,11 +131,13 @@ class Fleet:
                     yield json.loads(line)
 
 
-def until(what: str, condition: Callable[[], object], *, seconds: float = 60.0) -> float:
-    """Look every 50 ms until a condition holds; return the seconds it took. Raises NotAsItShouldBe."""
+def until(
+    what: str, condition: Callable[[], object], *, seconds: float = 60.0, every: float = 0.05
+) -> float:
+    """Look until a condition holds; return the seconds it took. Raises NotAsItShouldBe."""
     began = time.monotonic()
     while not condition():
         if time.monotonic() - began > seconds:
             raise NotAsItShouldBe(f"{what}: not within {seconds:.0f} s")
-        time.sleep(0.05)
+        time.sleep(every)
     return time.monotonic() - began

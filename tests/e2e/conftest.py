@@ -1,17 +1,17 @@
 """One stack for all end-to-end tests, driven from outside; it must leave no process behind."""
 
 import itertools
+import json
 import os
 from datetime import UTC, datetime
 
 import psutil
 import pytest
 
-from infra.demo.fleet import until
 from infra.local import stack
 from infra.local.layout import Options
 from tests.support import e2e, e2e_models, hostile
-from tests.support.e2e import Outside
+from tests.support.e2e import Outside, until
 
 
 @pytest.fixture(scope="session")
@@ -76,9 +76,20 @@ def begun_early(request):
             request.getfixturevalue(name)
 
 
+@pytest.fixture
+def settled(berth):
+    """Nothing is being judged any more, not even what began early."""
+
+    def judged():
+        found = berth.fleet.storage.list_blobs(berth.fleet.control, prefix="admissions/")
+        return all(json.loads(blob.download_as_bytes())["verdict"] for blob in found)
+
+    until("everything is judged", judged, seconds=150, every=0.5)
+
+
 def pytest_collection_modifyitems(items):
     """What needs patience comes last."""
-    items.sort(key=lambda item: "orphan" in item.fixturenames)
+    items.sort(key=lambda item: not {"orphan", "settled"}.isdisjoint(item.fixturenames))
 
 
 _numbers = itertools.count(1)

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from infra.demo import damage
-from infra.demo.fleet import until
 from infra.local import pubsub
 from tests.support import e2e, hostile
+from tests.support.e2e import until
 
 BAD_EVENTS = {
     "no JSON": (b"\x00\xff{", "not JSON"),

@@ -1,7 +1,7 @@
 """A function's process dies in the middle of its work: no event is lost, and everything converges."""
 
-from infra.demo.fleet import until
 from tests.support import e2e
+from tests.support.e2e import until
 
 LEASES = 150.0  # the longest lease a dead holder leaves behind, and what follows it
 
@@ -38,7 +38,7 @@ def test_on_customer_event_dies_among_many_sign_ups(berth, stranger):
     names = [f"{stranger}-{number}" for number in range(12)]
     for name in names:
         berth.fleet.sign_up(name)
-    until("the first is known", lambda: any(berth.account(name) for name in names))
+    until("the first is known", lambda: any(map(berth.account, names)), every=0.01)
     berth.kill("on_customer_event")
     for name in names:
         berth.serves(f"{name}.starter", 1)

@@ -5,9 +5,9 @@ import json
 import kubernetes
 import pytest
 
-from infra.demo.fleet import until
 from infra.demo.replicas import NAMESPACE
 from tests.support import e2e
+from tests.support.e2e import until
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_a_field_edited_by_hand_is_set_back(berth, served):
     berth.serves(served, 1, e2e.TWO)
 
 
-def test_an_idle_fleet_writes_nothing(berth, served):
+def test_an_idle_fleet_writes_nothing(berth, served, settled):
     """By generations and by the API server's audit log, never by Berth's own counters."""
     fleet = berth.fleet
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from infra.demo.fleet import until
 from tests.support import e2e
+from tests.support.e2e import until
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_servers_past_their_age_are_replaced_in_waves_under_load(berth, policy, 
         return False
 
     first, *others = everywhere.values()
-    with berth.load(first, (e2e.TWO,), rate=40.0):
+    with berth.load(first, (e2e.TWO,)):
         policy(max_age_seconds=60, wave=1)
         until("every replica was replaced", rolled, seconds=200)
     for servable in (first, *others):

@@ -2,8 +2,8 @@
 
 import json
 
-from infra.demo.fleet import until
 from tests.support import e2e
+from tests.support.e2e import until
 
 STARTER_QUESTION = [[1.0, 2.0]]
 STARTER_ANSWER = [[2.5, 3.0]]

@@ -5,9 +5,9 @@ import uuid
 import pytest
 from google.cloud import pubsub_v1
 
-from infra.demo.fleet import until
 from infra.local import pubsub
 from tests.support import e2e
+from tests.support.e2e import until
 
 
 @pytest.fixture

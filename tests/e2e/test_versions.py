@@ -1,7 +1,7 @@
 """Versions under load: kept, pinned, rolled back and deleted without one failed prediction."""
 
-from infra.demo.fleet import until
 from tests.support import e2e
+from tests.support.e2e import until
 
 ANSWERS = (e2e.TWO, e2e.THREE)
 
