@@ -17,7 +17,7 @@ def policy(berth):
 
 
 @pytest.fixture
-def everywhere(berth, request, stranger):
+def everywhere(berth, stranger):
     """A served model on each shard: {shard: servable}."""
     shards = sorted(berth.fleet.ask("/fleet")["shards"])
     found = {}
