@@ -46,32 +46,35 @@ def measure(scratch: Path) -> dict[str, dict[str, float]]:
         "BERTH_KUBECONFIG": str(scratch / "kubeconfig"),
     }
     filled = functions.fill(table, values)
-    return {name: _function(row, filled[name], scratch) for name, row in table.items()}
+    runs: dict[str, list[list[float]]] = {name: [] for name in table}
+    # In rounds: what else the machine does meets all functions alike. The first one warms.
+    for _ in range(RUNS + 1):
+        for name, row in table.items():
+            runs[name].append(_once(row, filled[name], scratch))
+    return {name: _medians(found[1:]) for name, found in runs.items()}
 
 
 def _placeholders(texts: Any) -> set[str]:
     return {text[2:-1] for text in texts if text.startswith("${")}
 
 
-def _function(
-    row: functions.Function, environment: dict[str, str], scratch: Path
-) -> dict[str, float]:
-    staged = bundle.stage(row, scratch / "bundles")
+def _once(row: functions.Function, environment: dict[str, str], scratch: Path) -> list[float]:
     emulators = {
         "STORAGE_EMULATOR_HOST": "http://127.0.0.1:9",
         "PUBSUB_EMULATOR_HOST": "127.0.0.1:9",
     }
-    runs = []
-    for _ in range(RUNS + 1):
-        done = subprocess.run(
-            [sys.executable, "-I", "-c", _PROGRAM, row.name],
-            cwd=staged,
-            env={"PATH": os.environ["PATH"], **emulators, **environment},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        runs.append([float(text) for text in done.stdout.split()])
-    medians = [statistics.median(column) for column in zip(*runs[1:], strict=True)]
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", _PROGRAM, row.name],
+        cwd=bundle.stage(row, scratch / "bundles"),
+        env={"PATH": os.environ["PATH"], **emulators, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [float(text) for text in done.stdout.split()]
+
+
+def _medians(runs: list[list[float]]) -> dict[str, float]:
     keys = ("import_seconds", "build_seconds", "import_mib", "built_mib")
+    medians = map(statistics.median, zip(*runs, strict=True))
     return dict(zip(keys, medians, strict=True))
