@@ -69,8 +69,17 @@ def _served(samples: list[Sample]) -> Iterator[str]:
         f"Ours, {len(fresh)} new models: p50 {percentile(fresh, 0.5):.2f} s; "
         f"{len(later)} new versions: p50 {percentile(later, 0.5):.2f} s. "
         "Percentiles are nearest rank; each row has its own, so they do not add up. "
+        f"Where all else goes: {_where(samples)}. "
         f"{WARM} uploads before are not counted: they build each instance's clients (see imports)."
     )
+
+
+def _where(samples: list[Sample]) -> str:
+    """Each stage's share of all but the load, from the sums over all uploads."""
+    ours = sum(sample.ours for sample in samples)
+    shares = {s: sum(x.stages[s] for x in samples) / ours for s in STAGES if s not in LOAD}
+    listed = sorted(shares.items(), key=lambda item: -item[1])
+    return ", ".join(f"{stage} {share:.0%}" for stage, share in listed)
 
 
 def _stages(samples: list[Sample]) -> Iterator[tuple[str, ...]]:
