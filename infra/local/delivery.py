@@ -68,7 +68,15 @@ class Pump:
         self._running: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
-        """Deliver until cancelled."""
+        """Deliver until cancelled; then what is in hand is let go, and comes again at its deadline."""
+        try:
+            await self._pump()
+        finally:
+            for task in self._running:
+                task.cancel()
+            await asyncio.gather(*self._running, return_exceptions=True)
+
+    async def _pump(self) -> None:
         while True:
             room = await self._target.gate.reserve()
             try:
