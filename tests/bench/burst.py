@@ -45,9 +45,11 @@ def measure(stack: Stack, fleet: Fleet, *, count: int = 100) -> dict[str, Any]:
     writes, mark = Writes.watch(environment, *buckets), Mark.now(stack)
     customers = [f"burst-{number}" for number in range(count)]
     began = time.monotonic()
-    sent = _send(fleet, customers)
     wanted = {f"{customer}.{model}" for customer in customers for model in ("starter", "own")}
-    served = _wait(fleet, wanted, began)
+    with ThreadPoolExecutor(1) as pool:
+        sending = pool.submit(_send, fleet, customers)
+        served = _wait(fleet, wanted, began)
+        sent = sending.result()
     _quiet(stack, mark)
     lost = sorted(wanted - _available(fleet, wanted))
     return {
@@ -85,18 +87,20 @@ def _send(fleet: Fleet, customers: list[str]) -> float:
 def _wait(fleet: Fleet, wanted: set[str], began: float) -> dict[str, float]:
     """When each servable was first said to serve, in seconds since the beginning."""
     served: dict[str, float] = {}
+    shards = sorted(fleet.ask("/fleet")["shards"])
     while time.monotonic() - began < _PATIENCE and len(served) < len(wanted):
-        for name, record in _records(fleet).items():
+        for name, record in _records(fleet, shards).items():
             if name in wanted and record["state"] == "SERVING":
                 served.setdefault(name, time.monotonic() - began)
         time.sleep(_LOOK)
     return served
 
 
-def _records(fleet: Fleet) -> dict[str, dict[str, Any]]:
+def _records(fleet: Fleet, shards: list[str]) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
-    for blob in fleet.control.list_blobs(match_glob="shards/*/status.json", prefix="shards/"):
-        if blob.name.endswith("/status.json"):
+    for shard in shards:
+        blob = fleet.control.get_blob(f"shards/{shard}/status.json")
+        if blob is not None:
             found |= json.loads(blob.download_as_bytes())["models"]
     return found
 
