@@ -1,4 +1,4 @@
-"""The documents of the control bucket: what each one means is DESIGN in docs/architecture.md.
+"""The documents of the control bucket: what is kept, and under which object name.
 
 Object names are functions here, so that no other module spells them.
 """
