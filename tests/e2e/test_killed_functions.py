@@ -8,8 +8,8 @@ LEASES = 150.0  # the longest lease a dead holder leaves behind, and what follow
 
 def test_admit_model_died_while_it_probed(berth, orphan):
     berth.serves(orphan, 1, seconds=LEASES)
-    assert len(berth.mail.ids(orphan, "model.admitted")) == 1
-    assert len(berth.mail.ids(orphan, "model.serving")) == 1
+    berth.mail.said_once(orphan, "model.admitted")
+    berth.mail.said_once(orphan, "model.serving")
 
 
 def test_reconcile_shard_dies_while_a_model_loads(berth, customer, slow):
@@ -31,7 +31,7 @@ def test_reconcile_shard_dies_while_a_model_loads(berth, customer, slow):
         berth.serves(servable, 1, seconds=LEASES)
     berth.loaded_everywhere(servable, 1)
     until("it is announced", lambda: berth.mail.ids(servable, "model.serving"))
-    assert len(berth.mail.ids(servable, "model.serving")) == 1
+    berth.mail.said_once(servable, "model.serving")
 
 
 def test_on_customer_event_dies_among_many_sign_ups(berth, stranger):
@@ -42,4 +42,4 @@ def test_on_customer_event_dies_among_many_sign_ups(berth, stranger):
     berth.kill("on_customer_event")
     for name in names:
         berth.serves(f"{name}.starter", 1)
-        assert len(berth.mail.ids(f"{name}.starter", "training.requested")) == 1
+        berth.mail.said_once(f"{name}.starter", "training.requested")

@@ -47,8 +47,8 @@ def test_duplicated_and_reordered_events_serve_once(berth, customer, overheard):
         assert berth.handled("on_upload", message)["outcome"] in ("changed", "converged")
     berth.verdict(prefix, "ADMITTED")
     until("it is announced", lambda: berth.mail.of(servable, "model.serving", 1))
-    assert len(berth.mail.ids(servable, "model.admitted")) == 1
-    assert len(berth.mail.ids(servable, "model.serving")) == 1
+    berth.mail.said_once(servable, "model.admitted")
+    berth.mail.said_once(servable, "model.serving")
 
 
 def test_status_tells_state_replicas_and_usable_endpoints(berth, customer):

@@ -56,7 +56,7 @@ def test_a_deleted_version_gives_way_to_the_one_before_and_a_deleted_model_is_go
     assert berth.fleet.model(servable)["endpoints"] == []
     # Once when 2 took over, once with the model.
     until("it is said", lambda: len(berth.mail.ids(servable, "model.retired", 1)) == 2)
-    assert len(berth.mail.ids(servable, "model.retired", 2)) == 1
+    berth.mail.said_once(servable, "model.retired", 2)
     berth.serves(f"{customer}.starter", 1)
 
 

@@ -63,6 +63,11 @@ class Mail:
             validate("model-event", event)
         return {event["id"] for event in found}
 
+    def said_once(self, servable, kind, version=None):
+        """Wait for such an event; however often it was delivered, it must have one id."""
+        until(f"{kind} of {servable}", lambda: self.ids(servable, kind, version))
+        assert len(self.ids(servable, kind, version)) == 1
+
     def close(self):
         self._stopping.set()
         self._thread.join(10)
