@@ -44,7 +44,7 @@ check: venv ## Static checks: ruff, mypy, import-linter, the house rules
 
 .PHONY: unit
 unit: venv ## Unit tests: no sockets, seconds
-	$(PYTEST) -n 2 tests/unit
+	$(PYTEST) tests/unit
 
 .PHONY: golden
 golden: venv ## Write the golden files of the unit tests anew; review the difference
@@ -56,7 +56,7 @@ contract: venv tools ## Each port's one suite, against its twin and the real thi
 	$(PYTEST) -n 4 --dist loadfile tests/contract
 
 .PHONY: integration
-integration: venv tools ## Bundles, the relay, the node agent
+integration: venv tools ## Bundles, the relay, the node agent, whole stories over the twins
 	$(PYTEST) tests/integration
 
 .PHONY: e2e
