@@ -59,21 +59,15 @@ def step(name: str, seen: Observation, *, mount: str, fits: bool = True) -> Step
     named = tuple(sorted({*announced, *wanted}))
     # A pod that starts now must have what is announced until its end is: the next look drops it.
     booted = {*record.announced, *wanted}
+    facts = {
+        "announced": announced,
+        "quarantined": quarantined,
+        "document": projection.document,
+    }
     return Step(
         live=serving_config.entry(base_path, named) if named else None,
         boot=serving_config.entry(base_path, booted) if ready else boot,
-        record=_observed(
-            name,
-            seen,
-            record.model_copy(
-                update={
-                    "announced": announced,
-                    "quarantined": quarantined,
-                    "document": projection.document,
-                }
-            ),
-            wanted,
-        ),
+        record=_observed(name, seen, record.model_copy(update=facts), wanted),
     )
 
 
