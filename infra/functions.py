@@ -10,6 +10,13 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "functions" / "functions.yaml"
+# Cloud Run's most memory in MiB for each number of CPUs, and the least that some need:
+# https://cloud.google.com/run/docs/configuring/services/cpu
+MOST_MEMORY = {1: 4096, 2: 8192, 4: 16384, 6: 24576, 8: 32768}
+LEAST_MEMORY = {4: 2048, 6: 4096, 8: 4096}
+# Eventarc waits no longer for a function's answer, whatever the function's own timeout says:
+# https://cloud.google.com/functions/quotas
+LONGEST_EVENT = 540
 # What the parts of the stack import from; deployed functions import from their bundle alone.
 PYTHONPATH = f"{ROOT / 'shared'}:{ROOT}"
 
@@ -41,22 +48,36 @@ class HttpTrigger(_Strict):
 
 
 class Retry(_Strict):
-    """Delivery attempts before the dead-letter topic; bounds of the back-off in seconds."""
+    """Delivery attempts before the dead-letter topic; bounds of the back-off in seconds.
 
-    attempts: Annotated[int, pydantic.Field(ge=1)]
+    The ranges are Pub/Sub's: https://cloud.google.com/pubsub/docs/reference/rest/v1/projects.subscriptions
+    """
+
+    attempts: Annotated[int, pydantic.Field(ge=5, le=100)]
     minimum_backoff: Annotated[float, pydantic.Field(ge=0, le=600)]
     maximum_backoff: Annotated[float, pydantic.Field(ge=0, le=600)]
 
+    @pydantic.model_validator(mode="after")
+    def _in_order(self) -> "Retry":
+        if self.minimum_backoff > self.maximum_backoff:
+            raise ValueError("minimum_backoff: more than maximum_backoff")
+        return self
+
 
 class Function(_Strict):
-    """One row of the table; `source` is the folder of its main.py."""
+    """One row of the table; `source` is the folder of its main.py.
+
+    Memory in MiB: Cloud Run's second generation starts at 512. CPUs are whole, because less than
+    one allows no concurrency.
+    """
 
     name: str
     source: Path
     runtime: str
     trigger: BucketTrigger | TopicTrigger | HttpTrigger
     identity: Annotated[str, pydantic.Field(pattern=r"^[a-z][a-z0-9-]{4,28}[a-z0-9]$")]
-    memory: Annotated[int, pydantic.Field(ge=128)]
+    cpu: Literal[1, 2, 4, 6, 8]
+    memory: Annotated[int, pydantic.Field(ge=512)]
     timeout: Annotated[float, pydantic.Field(gt=0, le=3600)]
     concurrency: Annotated[int, pydantic.Field(ge=1, le=1000)]
     instances: Annotated[int, pydantic.Field(ge=1)]
@@ -69,6 +90,15 @@ class Function(_Strict):
     def _retry_belongs_to_events(self) -> "Function":
         if isinstance(self.trigger, HttpTrigger) == (self.retry is not None):
             raise ValueError("retry: needed for bucket and topic triggers, and for them alone")
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _within_the_clouds_limits(self) -> "Function":
+        least, most = LEAST_MEMORY.get(self.cpu, 0), MOST_MEMORY[self.cpu]
+        if not least <= self.memory <= most:
+            raise ValueError(f"memory: {least or 512} to {most} MiB go with {self.cpu} CPUs")
+        if not self.is_http and self.timeout > LONGEST_EVENT:
+            raise ValueError(f"timeout: at most {LONGEST_EVENT} s for a function that gets events")
         return self
 
     @property

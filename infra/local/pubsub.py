@@ -82,7 +82,7 @@ def create(project: Project, functions: Iterable[Function], also: Iterable[str])
             "messageRetentionDuration": _KEPT,
             "deadLetterPolicy": {
                 "deadLetterTopic": project.topic(dead),
-                "maxDeliveryAttempts": max(5, min(100, function.retry.attempts)),
+                "maxDeliveryAttempts": function.retry.attempts,
             },
         }
         project.put(project.subscription(function.subscription), body)

@@ -6,15 +6,17 @@ import yaml
 from infra import functions
 from infra.functions import TableError
 
+RETRY = {"attempts": 5, "minimum_backoff": 1, "maximum_backoff": 10}
 ROW = {
     "trigger": {"topic": "things"},
     "identity": "berth-thing",
-    "memory": 256,
+    "cpu": 1,
+    "memory": 512,
     "timeout": 10,
     "concurrency": 2,
     "instances": 3,
     "local_instances": 1,
-    "retry": {"attempts": 5, "minimum_backoff": 1, "maximum_backoff": 10},
+    "retry": RETRY,
 }
 DEFAULTS = {"runtime": "python311", "environment": {"A": "${A}"}}
 
@@ -42,12 +44,36 @@ def test_the_projects_own_table_names_a_folder_and_an_account_each():
         ({"colour": "red"}, "thing.colour"),
         ({"retry": None}, "thing: retry"),
         ({"trigger": {"http": "public"}}, "thing: retry"),
-        ({"retry": {"attempts": 0, "minimum_backoff": 1, "maximum_backoff": 1}}, "retry.attempts"),
+        ({"retry": RETRY | {"attempts": 4}}, "thing.retry.attempts"),
+        ({"retry": RETRY | {"attempts": 101}}, "thing.retry.attempts"),
+        ({"retry": RETRY | {"minimum_backoff": -1}}, "thing.retry.minimum_backoff"),
+        ({"retry": RETRY | {"maximum_backoff": 601}}, "thing.retry.maximum_backoff"),
+        ({"retry": RETRY | {"minimum_backoff": 11}}, "thing.retry: minimum_backoff"),
+        ({"timeout": 541}, "thing: timeout"),
+        ({"timeout": 3601, "trigger": {"http": "public"}, "retry": None}, "thing.timeout"),
+        ({"cpu": 0.5, "concurrency": 1}, "thing.cpu"),
+        ({"memory": 511}, "thing.memory"),
+        ({"memory": 4097}, "thing: memory: 512 to 4096 MiB"),
+        ({"cpu": 2, "memory": 8193}, "thing: memory"),
+        ({"cpu": 4, "memory": 2047}, "thing: memory: 2048 to 16384 MiB"),
     ],
 )
 def test_a_wrong_key_is_named(tmp_path, change, named):
     with pytest.raises(TableError, match=named):
         functions.read(table(tmp_path, thing=ROW | change))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"retry": {"attempts": 100, "minimum_backoff": 0, "maximum_backoff": 600}},
+        {"timeout": 540, "memory": 4096},
+        {"timeout": 3600, "trigger": {"http": "internal"}, "retry": None},
+        {"cpu": 8, "memory": 32768},
+    ],
+)
+def test_the_clouds_limits_may_be_reached(tmp_path, change):
+    assert functions.read(table(tmp_path, thing=ROW | change))
 
 
 def test_all_wrong_keys_are_in_one_error(tmp_path):
