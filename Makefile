@@ -83,6 +83,10 @@ down: venv ## Stop the local stack, and nothing else
 lock: ## Write requirements.lock anew from what is installed
 	@$(VENV)/bin/pip freeze --exclude berth > requirements.lock
 
+.PHONY: diagrams
+diagrams: venv ## Render docs/diagrams/*.dot to SVG
+	@$(PY) -m infra.diagrams
+
 .PHONY: protos
 protos: venv ## Generate the protobuf messages
 	$(PY) -m grpc_tools.protoc -Ishared --python_out=shared --pyi_out=shared shared/berth/protos/*.proto
