@@ -23,6 +23,8 @@ def register(api: Api, node: str, capacity: dict[str, str]) -> None:
         "kubernetes.io/hostname": node,
         "kubernetes.io/os": "linux",
         "kubernetes.io/arch": machine,
+        # servers run on the nodes of this pool; see k8s/shard/deployment.yaml
+        "berth.dev/pool": "serving",
     }
     body: Json = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": node, "labels": labels}}
     try:
@@ -30,6 +32,7 @@ def register(api: Api, node: str, capacity: dict[str, str]) -> None:
     except ApiError as error:
         if error.status != 409:
             raise
+        api.patch(f"/api/v1/nodes/{node}", {"metadata": {"labels": labels}})
     api.patch(f"/api/v1/nodes/{node}/status", {"status": _status(node, capacity)})
 
 

@@ -1,7 +1,7 @@
 """A shard's Kubernetes objects: an operator's plain manifests with the fields that Berth owns set.
 
-Berth sets names, labels, the restart annotation, memory, the buckets and the HPA's bounds; every
-other line of the manifests is the operator's.
+Berth sets names, labels, the restart annotation, memory, the buckets, the HPA's bounds and the
+registry of images that name none; every other line of the manifests is the operator's.
 """
 
 import copy
@@ -19,11 +19,15 @@ Manifest = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Buckets:
-    """What the serving pods mount, and where Berth's objects live."""
+    """What the serving pods mount, where their images come from, and where Berth's objects live.
+
+    `registry` is a host and path, such as europe-west1-docker.pkg.dev/my-project; "" for none.
+    """
 
     namespace: str
     models: str
     control: str
+    registry: str = ""
 
 
 def render(manifests: Sequence[Manifest], shard: Shard, buckets: Buckets) -> tuple[Manifest, ...]:
@@ -77,6 +81,8 @@ def _deployment(spec: dict[str, Any], shard: Shard, buckets: Buckets) -> None:
     pod = spec["template"]["spec"]
     for constraint in pod.get("topologySpreadConstraints", []):
         constraint["labelSelector"] = {"matchLabels": _selector(shard.shard)}
+    for container in (*pod["containers"], *pod.get("initContainers", ())):
+        container["image"] = image(container["image"], buckets.registry)
     for container in pod["containers"]:
         if container["name"] == CONTAINER:
             resources = container.setdefault("resources", {})
@@ -84,6 +90,16 @@ def _deployment(spec: dict[str, Any], shard: Shard, buckets: Buckets) -> None:
                 resources.setdefault(kind, {})["memory"] = _quantity(shard.memory_bytes)
     for volume in pod["volumes"]:
         _mount(volume, shard, buckets)
+
+
+def image(reference: str, registry: str) -> str:
+    """Put the registry before an image that names no host; a full reference is left as it is.
+
+    A host has a dot or a port, or is localhost: https://pkg.go.dev/github.com/distribution/reference
+    """
+    host, slash, _ = reference.partition("/")
+    named = slash and ("." in host or ":" in host or host == "localhost")
+    return reference if named or not registry else f"{registry}/{reference}"
 
 
 def _mount(volume: dict[str, Any], shard: Shard, buckets: Buckets) -> None:

@@ -108,3 +108,33 @@ def test_memory_is_spelled_as_kubernetes_spells_it(size, text):
     shard = SHARD.model_copy(update={"memory_bytes": size})
     container = rendered(shard)["Deployment"]["spec"]["template"]["spec"]["containers"][0]
     assert container["resources"]["limits"]["memory"] == text
+
+
+@pytest.mark.parametrize(
+    ("reference", "wanted"),
+    [
+        ("berth/tfserving:2.20.0-abc", "eu.pkg.dev/p/berth/tfserving:2.20.0-abc"),
+        ("busybox", "eu.pkg.dev/p/busybox"),
+        ("busybox:1.36", "eu.pkg.dev/p/busybox:1.36"),
+        ("docker.io/tensorflow/serving:2.20.0", "docker.io/tensorflow/serving:2.20.0"),
+        ("localhost/serving", "localhost/serving"),
+        ("mirror:5000/serving@sha256:0f", "mirror:5000/serving@sha256:0f"),
+    ],
+)
+def test_an_image_without_a_host_comes_from_the_registry(reference, wanted):
+    assert workload.image(reference, "eu.pkg.dev/p") == wanted
+    assert workload.image(reference, "") == reference
+
+
+def test_every_containers_image_comes_from_the_registry():
+    manifests = copy.deepcopy(MANIFESTS)
+    pod = next(m for m in manifests if m["kind"] == "Deployment")["spec"]["template"]["spec"]
+    pod["initContainers"] = [{"name": "warm", "image": "berth/warm:1"}]
+    buckets = Buckets("berth", "berth-models", "berth-control", "eu.pkg.dev/p")
+    (deployment,) = [
+        m for m in workload.render(manifests, SHARD, buckets) if m["kind"] == "Deployment"
+    ]
+    spec = deployment["spec"]["template"]["spec"]
+    images = [c["image"] for c in (*spec["containers"], *spec["initContainers"])]
+    assert all(image.startswith("eu.pkg.dev/p/berth/") for image in images)
+    assert len(images) == 2
