@@ -1,42 +1,32 @@
-# Berth for customers. project_id and bundles are given by `make deploy ENV=prod`.
+# Production: three zones, nodes with more memory than CPU. docs/costs.md has its price.
 
 environment = "prod"
 region      = "europe-west1"
+zones       = ["europe-west1-b", "europe-west1-c", "europe-west1-d"]
 
-# Private ranges, of this project's own network. They must not overlap with networks that are joined
-# to it. The pods' range holds 2,048 nodes, the nodes' range half as many.
-nodes_cidr         = "10.10.0.0/22"
-control_plane_cidr = "10.10.4.0/28"
-functions_cidr     = "10.10.8.0/24"
-pods_cidr          = "10.16.0.0/14"
-services_cidr      = "10.20.0.0/20"
+nodes_cidr         = "10.20.0.0/22"
+control_plane_cidr = "10.20.4.0/28"
+functions_cidr     = "10.20.8.0/24"
+services_cidr      = "10.20.16.0/20"
+pods_cidr          = "10.21.0.0/16"
 
-# In each zone of the region: 8 CPUs and 64 GB a node. Servers are bound by memory.
+system_pool = {
+  machine_type = "e2-standard-2"
+  nodes_min    = 3
+  nodes_max    = 6
+}
+
 serving_pool = {
-  machine_type = "n2d-highmem-8"
-  disk_gb      = 100
+  machine_type = "e2-highmem-4"
+  disk_gb      = 50
   nodes_min    = 1
-  nodes_max    = 20
-}
-
-# Who may write in which customer's folder of the inbox.
-uploaders = {
-  acme = ["serviceAccount:trainer@acme-training.iam.gserviceaccount.com"]
-  globex = [
-    "group:globex-data-science@example.com",
-    "serviceAccount:trainer@globex-training.iam.gserviceaccount.com",
-  ]
-}
-
-status_invokers   = ["group:berth-operations@example.com"]
-cluster_operators = ["group:berth-operations@example.com"]
-
-alert_emails = ["berth-operations@example.com"]
-
-budget = {
-  billing_account = "012345-6789AB-CDEF01"
-  amount          = 5000
-  currency        = "EUR"
+  nodes_max    = 10
 }
 
 deletion_protection = true
+
+# Who is told. Set it: an alert that nobody gets is none.
+alert_emails = ["platform@example.com"]
+
+# Like {billing_account = "012345-6789AB-CDEF01", amount = 1500, currency = "EUR"}
+budget = null
