@@ -2,9 +2,9 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 CACHE := $(or $(BERTH_CACHE),$(HOME)/.cache/berth)
-PYTHON ?= python3
-ENVIRONMENT := $(shell cat requirements.txt requirements.lock | sed 's/[[:space:]]*\#.*//' | sha256sum | cut -c1-12)
-VENV := $(CACHE)/venv-$(ENVIRONMENT)
+PYTHON := $(or $(PYTHON),$(shell for python in python3 python3.11; do \
+  $$python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$python && break; done))
+VENV := $(CACHE)/venv-$(shell sha256sum requirements.lock | cut -c1-12)
 PY := $(VENV)/bin/python
 PYTEST := $(PY) -m pytest -q --durations=5
 export PYTHONPATH := shared:.
@@ -14,19 +14,10 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 help: ## Print the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-# The folder's name is the digest of what is in it: nothing is installed again that did not change.
-$(VENV)/ready:
-	@echo "setting up Python packages in $(VENV) (once per version)"
-	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 is needed: install python3.11") if sys.version_info[:2] != (3, 11) else None'
-	@rm -rf $(VENV) && $(PYTHON) -m venv $(VENV)
-	@set -o pipefail; $(VENV)/bin/pip install --disable-pip-version-check --progress-bar off \
-	  -r requirements.txt -c requirements.lock \
-	  | grep --line-buffered -oE '^(Collecting [^ ]+|Installing collected packages|Successfully installed)'
-	@ln -sfn $(VENV) .venv && touch $@
-
 .PHONY: venv
-venv: $(VENV)/ready ## Install the pinned Python packages, cached by version
-	@ln -sfn $(VENV) .venv
+venv: ## Install the locked Python packages, cached by the lock's digest
+	$(if $(PYTHON),,$(error Python 3.11 is needed: install python3.11, or name it: make PYTHON=...))
+	@$(PYTHON) -m infra.dependencies.environment venv requirements.lock --compiled --link .venv >/dev/null
 
 .PHONY: demo
 demo: venv ## The main job, end to end, told with times (KEEP=1 leaves the stack up)
@@ -80,8 +71,8 @@ down: venv ## Stop the local stack, and nothing else
 	@$(PY) -m infra.local down
 
 .PHONY: lock
-lock: ## Write requirements.lock anew from what is installed
-	@$(VENV)/bin/pip freeze --exclude berth > requirements.lock
+lock: ## Write all locks anew from their requirements; UPGRADE=1 takes newer versions
+	@$(PYTHON) -m infra.dependencies.locks $(if $(UPGRADE),--upgrade)
 
 .PHONY: diagrams
 diagrams: venv ## Render docs/diagrams/*.dot to SVG

@@ -1,6 +1,8 @@
-"""Stages a function's bundle: main.py, the package berth and its own requirements.txt at the root.
+"""Stages a function's bundle: main.py, the package berth and its locked requirements at the root.
 
-The bytes are reproducible and named by their digest: nothing unchanged is deployed again.
+The lock is shipped as requirements.txt, which Google's buildpack gives to pip; its hashes make pip
+refuse any file but those that were tested. The bytes are reproducible and named by their digest:
+nothing unchanged is deployed again.
 """
 
 import argparse
@@ -17,6 +19,8 @@ from infra import functions
 from infra.functions import Function
 
 PACKAGE = functions.ROOT / "shared" / "berth"
+# What lies at the bundle's root: the function's file of that content.
+_ROOT = {"main.py": "main.py", "requirements.txt": "requirements.lock"}
 _SHIPPED = (".py", ".json")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -75,8 +79,8 @@ def stage(function: Function, into: Path) -> Path:
 
 
 def _members(function: Function) -> Iterator[tuple[str, Path]]:
-    for name in ("main.py", "requirements.txt"):
-        path = function.source / name
+    for name, source in _ROOT.items():
+        path = function.source / source
         if not path.is_file():
             raise BundleError(f"{function.name}: {path} is missing")
         yield name, path

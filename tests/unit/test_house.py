@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from infra.dependencies import locks
+
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted(
     path
@@ -48,15 +50,23 @@ def test_a_function_is_an_edge_and_pins_only_what_the_project_pins(folder):
     assert _pins(folder / "requirements.txt") <= _pins(ROOT / "requirements.txt")
 
 
+def _locked(folder):
+    return locks.read(folder / "requirements.lock")
+
+
+def _lines(lock):
+    return {f"{pin.name}=={pin.version}" for pin in lock.values()}
+
+
+def _normalized(pins):
+    return {pin.lower().replace("_", "-") for pin in pins}
+
+
 def test_only_the_probe_installs_tensorflow_and_only_the_reconciler_kubernetes():
     def users(package):
-        return {
-            folder.name
-            for folder in FUNCTIONS
-            if any(pin.startswith(package) for pin in _pins(folder / "requirements.txt"))
-        }
+        return {folder.name for folder in FUNCTIONS if package in _locked(folder)}
 
-    assert users("tensorflow") == {"probe_model"}
+    assert users("tensorflow-cpu") == {"probe_model"}
     assert users("kubernetes") == {"reconcile_shard"}
 
 
@@ -65,8 +75,20 @@ def test_every_pin_has_its_reason():
     assert [line for line in lines if "==" in line and "#" not in line] == []
 
 
-def test_the_lock_holds_every_pin_and_no_address():
-    lock = (ROOT / "requirements.lock").read_text()
-    locked = {line.lower().replace("_", "-") for line in lock.splitlines()}
-    assert {pin.lower().replace("_", "-") for pin in _pins(ROOT / "requirements.txt")} <= locked
-    assert not re.search(r"https?://|--(extra-)?index-url|@ ", lock)
+# What is not at hand as a pinned, hashed file of the index is refused by locks.read already.
+LOCKS = [
+    ROOT / "requirements.lock",
+    *(folder / "requirements.lock" for folder in FUNCTIONS),
+    *sorted((ROOT / "infra" / "dependencies" / "tools").glob("*.lock")),
+]
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_a_lock_holds_every_pin_of_its_requirements_and_no_address(lock):
+    assert _normalized(_pins(lock.with_suffix(".txt"))) <= _lines(locks.read(lock))
+    assert not re.search(r"https?://|--(extra-)?index-url|--find-links|@|/", lock.read_text())
+
+
+@pytest.mark.parametrize("folder", FUNCTIONS, ids=lambda folder: folder.name)
+def test_a_function_is_deployed_with_the_very_files_that_are_tested(folder):
+    assert _locked(folder).items() <= _locked(ROOT).items()

@@ -13,7 +13,8 @@ import pytest
 import requests
 
 from infra.local import stack, state, storage
-from infra.local.layout import PROJECT, Options
+from infra.local.layout import Options
+from infra.local.site import PROJECT
 from infra.local.stack import NotStarted
 
 ECHO = Path(__file__).parents[2] / "support" / "echo" / "functions.yaml"
@@ -192,7 +193,7 @@ def test_what_a_killed_supervisor_left_is_ended_by_stop(tmp_path):
 def test_a_function_that_does_not_start_is_named_with_the_end_of_its_log(tmp_path):
     for name in ("on_echo", "on_object", "answer"):
         (tmp_path / "table" / name).mkdir(parents=True)
-        for file in ("main.py", "requirements.txt"):
+        for file in ("main.py", "requirements.lock"):
             text = (ECHO.parent / name / file).read_text()
             (tmp_path / "table" / name / file).write_text(text)
     (tmp_path / "table" / "functions.yaml").write_text(ECHO.read_text())

@@ -15,6 +15,7 @@ def function(tmp_path):
     source.mkdir(parents=True)
     (source / "main.py").write_text("x = 1\n")
     (source / "requirements.txt").write_text("functions-framework\n")
+    (source / "requirements.lock").write_text("functions-framework==3 --hash=sha256:1\n")
     return functions.read()["on_upload"].model_copy(update={"name": "thing", "source": source})
 
 
@@ -27,6 +28,11 @@ def test_the_bundle_has_the_function_the_package_and_nothing_else(function):
     assert {"main.py", "requirements.txt", "berth/__init__.py"} <= set(found)
     assert "berth/protos/tensorflow_pb2.py" in found
     assert all(name.endswith((".py", ".json", "requirements.txt")) for name in found)
+
+
+def test_the_bundle_installs_what_is_locked_and_nothing_newer(function):
+    bundled = zipfile.ZipFile(io.BytesIO(bundle.archive(function)))
+    assert bundled.read("requirements.txt") == (function.source / "requirements.lock").read_bytes()
 
 
 def test_the_same_sources_give_the_same_bytes_whenever_they_were_written(function):
@@ -59,7 +65,7 @@ def test_included_folders_are_carried_under_their_names(function, tmp_path):
     assert "manifests/one.yaml" in names(bundle.archive(with_folder))
 
 
-@pytest.mark.parametrize("missing", ["main.py", "requirements.txt"])
+@pytest.mark.parametrize("missing", ["main.py", "requirements.lock"])
 def test_a_missing_file_is_named(function, missing):
     (function.source / missing).unlink()
     with pytest.raises(bundle.BundleError, match=missing):
