@@ -1,6 +1,5 @@
 """The local stack's Kubernetes: its control plane as parts, its manifests, its accounts."""
 
-import base64
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -8,14 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import requests
-import yaml
 
 from infra.local import kube_files
 from infra.local.kube_api import Api
 from infra.local.kube_build import build
 from infra.local.part import Part
 
-__all__ = ["Ports", "bootstrap", "build", "function_kubeconfig", "parts"]
+__all__ = ["Ports", "bootstrap", "build", "parts", "write_token"]
 
 OVERLAY = Path(__file__).parents[2] / "k8s" / "overlays" / "local"
 TOKEN_SECONDS = 365 * 24 * 3600
@@ -82,10 +80,11 @@ def bootstrap(kubeconfig: Path, overlay: Path = OVERLAY) -> None:
         raise RuntimeError(f"applying {overlay} failed: {done.stderr.strip()}")
 
 
-def function_kubeconfig(
-    kubeconfig: Path, account: str, target: Path, *, namespace: str = "berth"
-) -> Path:
-    """Write and return a kubeconfig at `target` that talks as a service account, for a year."""
+def write_token(kubeconfig: Path, account: str, target: Path, namespace: str = "berth") -> Path:
+    """Write a service account's token to `target` and return that; it is good for a year.
+
+    Readers see the old token or the new one. Raises kube_api.ApiError.
+    """
     api = Api(kubeconfig)
     try:
         answer = api.post(
@@ -94,9 +93,10 @@ def function_kubeconfig(
         )
     finally:
         api.close()
-    cluster = yaml.safe_load(kubeconfig.read_text())["clusters"][0]["cluster"]
-    authority = base64.b64decode(cluster["certificate-authority-data"])
-    kube_files.write_kubeconfig(target, api.server, authority, str(answer["status"]["token"]))
+    partial = target.with_suffix(".part")
+    partial.touch(mode=0o600)
+    partial.write_text(str(answer["status"]["token"]))
+    partial.replace(target)
     return target
 
 

@@ -1,24 +1,16 @@
 """Which parts and steps make a stack, and what its clients and functions are told."""
 
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import yaml
-
 from berth.adapters import gcs
-from infra import bundle, functions, schedules, templates
-from infra.functions import Function
-from infra.local import http, kubernetes, ports, pubsub, route, storage
+from infra import functions, schedules, templates
+from infra.local import cluster, http, instances, pubsub, route, storage
 from infra.local.part import Part, Step
-from infra.local.setup import Tools
-from infra.local.state import Folder
+from infra.local.site import PROJECT, Site
 
-PROJECT = "berth-local"
-NAMESPACE = "berth"
-NODE = "local-1"
 _TICKS = "fleet-ticks"
 
 
@@ -45,53 +37,6 @@ class Layout:
     environment: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
-    """The places that parts need to know of each other."""
-
-    folder: Folder
-    tools: Tools
-    table: dict[str, Function]
-    storage_port: int
-    pubsub_port: int
-    relay_port: int
-    instances: dict[str, list[int]]
-    cluster: kubernetes.Ports
-    network: str
-
-    @property
-    def relay_url(self) -> str:
-        """The relay's base URL."""
-        return f"http://127.0.0.1:{self.relay_port}"
-
-    @property
-    def storage_url(self) -> str:
-        """Cloud Storage's base URL."""
-        return f"http://127.0.0.1:{self.storage_port}"
-
-    @property
-    def topics(self) -> pubsub.Project:
-        """Pub/Sub's project."""
-        return pubsub.Project(f"127.0.0.1:{self.pubsub_port}", PROJECT)
-
-    @property
-    def kube(self) -> Path:
-        """Kubernetes' own folder."""
-        return self.folder.path / "kube"
-
-
-def site(folder: Folder, tools: Tools, table: dict[str, Function], network: str) -> Site:
-    """Choose ports for everything."""
-    count = sum(one.local_instances for one in table.values())
-    own = ports.free(8 + count)
-    taken = iter(own[8:])
-    instances = {
-        name: [next(taken) for _ in range(one.local_instances)] for name, one in table.items()
-    }
-    cluster = kubernetes.Ports(*own[3:8])
-    return Site(folder, tools, table, own[0], own[1], own[2], instances, cluster, network)
-
-
 def plan(here: Site, options: Options) -> Layout:
     """The stack's parts, in an order that reads well, and its environment. Raises TableError."""
     environment = _environment(here)
@@ -109,8 +54,9 @@ def plan(here: Site, options: Options) -> Layout:
         Step("templates", partial(_templates, here, environment), after=("buckets",)),
     ]
     if options.cluster:
-        nodes += _cluster(here)
-    nodes += _functions(here, environment)
+        nodes += cluster.parts(here)
+    told = environment | cluster.environment(here, running=options.cluster)
+    nodes += instances.parts(here, told)
     awaited = ("templates", "manifests") if options.cluster else ("templates",)
     nodes += [_relay(here), _ticker(here, awaited)]
     return Layout(tuple(one for one in nodes if one.name not in options.without), environment)
@@ -158,104 +104,6 @@ def _templates(here: Site, environment: dict[str, str]) -> None:
     )
     control = gcs.GcsObjectStore(client, environment["BERTH_CONTROL_BUCKET"])
     templates.record_template(control, here.tools.starter)
-
-
-def _cluster(here: Site) -> Iterator[Part | Step]:
-    assert here.tools.kubernetes is not None
-    after = {
-        "apiserver": ("etcd",),
-        "controller-manager": ("apiserver",),
-        "scheduler": ("apiserver",),
-    }
-    for part in kubernetes.parts(here.tools.kubernetes, here.kube, here.cluster, node=NODE):
-        yield replace(part, after=after.get(part.name, ()))
-    yield Step("manifests", partial(_manifests, here), after=("apiserver",))
-    yield _node(here)
-
-
-def _node(here: Site) -> Part:
-    """The node agent; a pod of the serving image is the stand-in, in this Python."""
-    state = here.folder.path / "node"
-    serving = {
-        "command": [sys.executable, "-m", "infra.local.tfserving"],
-        "env": {"PYTHONPATH": functions.PYTHONPATH, "TF_CPP_MIN_LOG_LEVEL": "2"},
-        "paths": [sys.prefix, sys.base_prefix],
-    }
-    images = here.folder.path / "images.yaml"
-    images.write_text(yaml.safe_dump({"berth/tfserving": serving}))
-    return Part(
-        name="node",
-        argv=(
-            *(sys.executable, "-m", "infra.local.node", "--node", NODE),
-            *("--kubeconfig", str(here.kube / "node.kubeconfig")),
-            *("--buckets", str(here.folder.path / "storage" / "objects")),
-            *("--state", str(state), "--images", str(images), "--cidr", here.network),
-        ),
-        ready=(state / "ready").exists,
-        environment={"PYTHONPATH": functions.PYTHONPATH, "PYTHONUNBUFFERED": "1"},
-        after=("apiserver",),
-        grace=30.0,
-    )
-
-
-def _manifests(here: Site) -> None:
-    kubernetes.bootstrap(here.kube / "kubeconfig")
-    account = next((one.identity for one in here.table.values() if _talks_to_cluster(one)), None)
-    if account:
-        kubernetes.function_kubeconfig(here.kube / "kubeconfig", account, _kubeconfig(here))
-
-
-def _talks_to_cluster(function: Function) -> bool:
-    return any("${BERTH_KUBECONFIG}" in text for text in function.environment.values())
-
-
-def _kubeconfig(here: Site) -> Path:
-    return here.folder.path / "function.kubeconfig"
-
-
-def _functions(here: Site, environment: dict[str, str]) -> Iterator[Part]:
-    values = environment | {
-        "BERTH_ADMISSION_TOPIC": here.topics.topic("admission-requests"),
-        "BERTH_SHARD_TOPIC": here.topics.topic("shard-requests"),
-        "BERTH_PROBE_URL": f"{here.relay_url}/http/probe_model",
-        "BERTH_NAMESPACE": NAMESPACE,
-        "BERTH_KUBECONFIG": str(_kubeconfig(here)),
-    }
-    for name, filled in functions.fill(here.table, values).items():
-        function = here.table[name]
-        staged = bundle.stage(function, here.folder.path / "bundles")
-        emulators = {key: values[key] for key in ("STORAGE_EMULATOR_HOST", "PUBSUB_EMULATOR_HOST")}
-        for number, port in enumerate(here.instances[name], start=1):
-            many = len(here.instances[name]) > 1
-            yield _instance(
-                function, f"{name}-{number}" if many else name, port, staged, filled | emulators
-            )
-
-
-def _instance(
-    function: Function, name: str, port: int, staged: Path, environment: dict[str, str]
-) -> Part:
-    home = staged.parents[1] / "homes" / name  # gunicorn keeps its control socket there
-    home.mkdir(parents=True, exist_ok=True)
-    runtime = {
-        "HOME": str(home),
-        "FUNCTION_TARGET": function.name,
-        "FUNCTION_SIGNATURE_TYPE": "http" if function.is_http else "cloudevent",
-        "FUNCTION_SOURCE": "main.py",
-        "HOST": "127.0.0.1",
-        "PORT": str(port),
-        "K_SERVICE": function.name,
-        "PYTHONUNBUFFERED": "1",
-        "THREADS": str(function.concurrency),
-    }
-    return Part(
-        name=name,
-        argv=(str(Path(sys.prefix) / "bin" / "functions-framework"),),
-        ready=partial(ports.listens, port),
-        environment=environment | runtime,
-        cwd=staged,
-        restart=True,
-    )
 
 
 def _relay(here: Site) -> Part:

@@ -13,7 +13,7 @@ import psutil
 import requests
 
 from infra import functions
-from infra.local import layout, ports
+from infra.local import layout, ports, site
 from infra.local.layout import Options
 from infra.local.setup import Tools
 from infra.local.state import Folder, write_environment
@@ -44,7 +44,7 @@ def main() -> int:
     network, claim = ports.claim_network()
     with claim:
         try:
-            here = layout.site(folder, tools, functions.read(options.table), network)
+            here = site.choose(folder, tools, functions.read(options.table), network)
             planned = layout.plan(here, options)
             supervisor.start(planned.nodes)
             write_environment(folder.environment, planned.environment)

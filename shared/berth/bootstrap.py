@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from berth import settings
 
 if TYPE_CHECKING:
+    from kubernetes.client import ApiClient
+
     from berth.app.admit_model import AdmitModel
     from berth.app.on_customer_event import OnCustomerEvent
     from berth.app.on_upload import OnUpload
@@ -104,7 +106,7 @@ def probe_model() -> "ProbeModel":
 def reconcile_shard() -> "ReconcileShard":
     """Build reconcile_shard."""
     from berth.adapters.clock import SystemClock
-    from berth.adapters.kubernetes import KubernetesWorkloads, from_kubeconfig
+    from berth.adapters.kubernetes import KubernetesWorkloads
     from berth.adapters.tfserving import GrpcModelServers
     from berth.app.reconcile_shard import ReconcileShard
     from berth.domain.workload import Buckets
@@ -112,12 +114,14 @@ def reconcile_shard() -> "ReconcileShard":
     given = settings.load(settings.ShardSettings)
     return ReconcileShard(
         control=_store(given, given.control_bucket),
-        workloads=KubernetesWorkloads(given.namespace, from_kubeconfig(given.kubeconfig)),
+        workloads=KubernetesWorkloads(given.namespace, _cluster(given)),
         servers=GrpcModelServers(),
         outbox=_outbox(given),
         clock=SystemClock(),
         manifests=_manifests(Path(given.manifests)),
-        buckets=Buckets(given.namespace, given.models_bucket, given.control_bucket),
+        buckets=Buckets(
+            given.namespace, given.models_bucket, given.control_bucket, given.image_registry
+        ),
         mount=given.models_mount,
     )
 
@@ -180,6 +184,15 @@ def _outbox(given: settings.Settings) -> "Outbox":
         outbox.Writing(events.encode, events.encode_request, events.encode_shard),
         SystemClock(),
     )
+
+
+def _cluster(given: settings.ShardSettings) -> "ApiClient":
+    from berth.adapters import cluster_tokens, kubernetes
+
+    token: kubernetes.Token = cluster_tokens.GoogleToken()
+    if given.cluster_token_file:
+        token = cluster_tokens.FileToken(Path(given.cluster_token_file))
+    return kubernetes.connect(given.cluster_endpoint, given.cluster_authority, token)
 
 
 def _draw() -> Callable[[int], int]:

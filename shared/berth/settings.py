@@ -53,7 +53,14 @@ class ShardSettings(Settings):
     """Folder of the shard's plain manifests."""
     models_mount: str = Field(alias="BERTH_MODELS_MOUNT")
     """Where the serving pods see the models bucket."""
-    kubeconfig: str = Field(alias="KUBECONFIG")
+    cluster_endpoint: str = Field(alias="BERTH_CLUSTER_ENDPOINT")
+    """The API server: https://host."""
+    cluster_authority: str = Field(alias="BERTH_CLUSTER_AUTHORITY")
+    """The PEM certificate that its own must come from, in base64."""
+    cluster_token_file: str = Field(default="", alias="BERTH_CLUSTER_TOKEN_FILE")
+    """Set by the local stack: a file with a bearer token, instead of Google's credentials."""
+    image_registry: str = Field(default="", alias="BERTH_IMAGE_REGISTRY")
+    """Put in front of images that name no registry."""
 
 
 class FleetSettings(Settings):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from infra import bundle, functions
+from tests.support import access
 
 RUNS = 5
 _PROGRAM = """
@@ -24,13 +25,6 @@ from berth import bootstrap
 getattr(bootstrap, sys.argv[1])()
 print(at - began, time.perf_counter() - at, imported - before, rss() - before)
 """
-_KUBECONFIG = """apiVersion: v1
-kind: Config
-clusters: [{name: a, cluster: {server: "http://127.0.0.1:9"}}]
-users: [{name: a, user: {}}]
-contexts: [{name: a, context: {cluster: a, user: a}}]
-current-context: a
-"""
 
 
 def measure(scratch: Path) -> dict[str, dict[str, float]]:
@@ -39,11 +33,11 @@ def measure(scratch: Path) -> dict[str, dict[str, float]]:
     `import` is what loading main.py takes, `build` what the first event adds: clients and adapters.
     """
     table = functions.read()
-    (scratch / "kubeconfig").write_text(_KUBECONFIG)
     names = {name for row in table.values() for name in _placeholders(row.environment.values())}
     values = {name: f"projects/p/topics/{name.lower()}" for name in names} | {
         "BERTH_PROBE_URL": "http://127.0.0.1:9",
-        "BERTH_KUBECONFIG": str(scratch / "kubeconfig"),
+        "BERTH_CLUSTER_ENDPOINT": "https://127.0.0.1:9",
+        "BERTH_CLUSTER_AUTHORITY": access.another_authority(),
     }
     filled = functions.fill(table, values)
     runs: dict[str, list[list[float]]] = {name: [] for name in table}

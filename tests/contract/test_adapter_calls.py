@@ -148,11 +148,6 @@ def test_no_api_server_is_unavailable():
         workloads("http://127.0.0.1:1").pods("s0")
 
 
-def test_no_kubeconfig_is_an_operators_matter(tmp_path):
-    with pytest.raises(errors.Denied, match="kubeconfig"):
-        kubernetes.from_kubeconfig(str(tmp_path / "missing"))
-
-
 REQUEST = ProbeRequest(bucket="uploads", prefix="acme/m/1/", manifest=Manifest(files=()))
 
 

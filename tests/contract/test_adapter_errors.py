@@ -65,6 +65,7 @@ def test_google_errors_are_all_in_the_table(vendor):
         (requests.ReadTimeout("x"), errors.Unavailable),
         (google.auth.exceptions.DefaultCredentialsError("x"), errors.Denied),
         (google.auth.exceptions.RefreshError("x"), errors.Denied),
+        (google.auth.exceptions.RefreshError("x", retryable=True), errors.Unavailable),
         (google.auth.exceptions.TransportError("x"), errors.Unavailable),
     ],
     ids=lambda one: one.__qualname__ if isinstance(one, type) else type(one).__qualname__,
@@ -75,6 +76,11 @@ def test_google_errors_have_their_meaning(vendor, ours):
     assert caught.type is ours
     assert caught.value.__cause__ is vendor
     assert str(caught.value).startswith("call: ")
+
+
+def test_a_metadata_server_that_does_not_answer_has_refused_nothing():
+    with pytest.raises(errors.Unavailable), google_errors.translated("call"):
+        raise google.auth.exceptions.RefreshError("x") from google.auth.exceptions.TransportError()
 
 
 def test_what_is_no_failure_of_the_vendor_passes():

@@ -4,13 +4,13 @@ import time
 import zlib
 
 import pytest
-import yaml
 
 from berth.adapters import kubernetes
 from berth.adapters.clock import SystemClock
 from berth.adapters.memory_workloads import MemoryWorkloads
 from berth.domain.errors import Conflict, Denied, Retryable
 from infra.local.kube_api import Api
+from tests.support import access
 
 NAMESPACE = "default"
 
@@ -33,7 +33,7 @@ class Cluster:
     """The API server, whose controllers take their time."""
 
     def __init__(self, kubeconfig):
-        self.client = kubernetes.from_kubeconfig(str(kubeconfig))
+        self.client = access.client(kubeconfig)
         self.workloads = kubernetes.KubernetesWorkloads(NAMESPACE, self.client)
 
     def settle(self, condition):
@@ -243,25 +243,22 @@ def test_what_a_node_reports_is_read(kubeconfig, shard):
 
 
 def test_a_namespace_that_is_missing_is_an_operators_matter(kubeconfig, shard):
-    client = kubernetes.from_kubeconfig(str(kubeconfig))
+    client = access.client(kubeconfig)
     with pytest.raises(Denied):
         kubernetes.KubernetesWorkloads("nowhere", client).apply(service(shard))
     client.close()
 
 
 def test_a_manifest_that_is_refused_says_why(kubeconfig, shard):
-    client = kubernetes.from_kubeconfig(str(kubeconfig))
+    client = access.client(kubeconfig)
     wrong = {**service(shard), "spec": {"ports": [{"port": -1}]}}
     with pytest.raises(Retryable, match="422"):
         kubernetes.KubernetesWorkloads(NAMESPACE, client).apply(wrong)
     client.close()
 
 
-def test_an_unknown_user_is_denied(kubeconfig, tmp_path, shard):
-    config = yaml.safe_load(kubeconfig.read_text())
-    config["users"][0]["user"] = {"token": "wrong"}
-    (tmp_path / "kubeconfig").write_text(yaml.safe_dump(config))
-    client = kubernetes.from_kubeconfig(str(tmp_path / "kubeconfig"))
+def test_an_unknown_user_is_denied(kubeconfig, shard):
+    client = access.client(kubeconfig, token="wrong")
     with pytest.raises(Denied):
         kubernetes.KubernetesWorkloads(NAMESPACE, client).observe(shard)
     client.close()

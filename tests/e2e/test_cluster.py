@@ -34,9 +34,9 @@ MAY_NOT = [
 ]
 
 
-def kubectl(berth, *words, kubeconfig=None):
-    config = kubeconfig or berth.stack.environment["KUBECONFIG"]
-    command = ("kubectl", "--kubeconfig", str(config), f"--namespace={NAMESPACE}", *words)
+def kubectl(berth, *words):
+    config = berth.stack.environment["KUBECONFIG"]
+    command = ("kubectl", "--kubeconfig", config, f"--namespace={NAMESPACE}", *words)
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
@@ -44,8 +44,8 @@ def kubectl(berth, *words, kubeconfig=None):
     ("question", "answer"), [*((q, "yes") for q in MAY), *((q, "no") for q in MAY_NOT)]
 )
 def test_the_functions_account_has_the_least_privilege(berth, question, answer):
-    own = berth.stack.folder.path / "function.kubeconfig"
-    said = kubectl(berth, "auth", "can-i", *question.split(), kubeconfig=own)
+    token = (berth.stack.folder.path / "berth-reconcile-shard.token").read_text()
+    said = kubectl(berth, f"--token={token}", "auth", "can-i", *question.split())
     assert said.stdout.strip() == answer, said.stderr
 
 

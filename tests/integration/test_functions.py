@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from infra import bundle, functions
+from tests.support import access
 
 TABLE = functions.read()
 EVENT_FUNCTIONS = sorted(name for name, f in TABLE.items() if not f.is_http)
@@ -27,6 +28,9 @@ SETTINGS = {
     "BERTH_NAMESPACE": "berth",
     "BERTH_SHARD_MANIFESTS": "manifests",
     "BERTH_MODELS_MOUNT": "/models",
+    "BERTH_CLUSTER_ENDPOINT": "https://127.0.0.1:9",
+    "BERTH_CLUSTER_AUTHORITY": access.another_authority(),
+    "BERTH_IMAGE_REGISTRY": "",
     "STORAGE_EMULATOR_HOST": "http://127.0.0.1:9",
     "PUBSUB_EMULATOR_HOST": "127.0.0.1:9",
 }
@@ -50,24 +54,6 @@ for request in requests:
 def staged(tmp_path_factory):
     into = tmp_path_factory.mktemp("bundles")
     return {name: bundle.stage(function, into) for name, function in TABLE.items()}
-
-
-@pytest.fixture(scope="session")
-def kubeconfig(tmp_path_factory):
-    """A cluster that is not there."""
-    path = tmp_path_factory.mktemp("kube") / "config"
-    cluster = {"name": "c", "cluster": {"server": "http://127.0.0.1:9"}}
-    context = {"name": "c", "context": {"cluster": "c", "user": "u"}}
-    config = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "current-context": "c",
-        "clusters": [cluster],
-        "contexts": [context],
-        "users": [{"name": "u", "user": {}}],
-    }
-    path.write_text(json.dumps(config))
-    return str(path)
 
 
 def call(folder, name, requests, environment):
@@ -105,9 +91,8 @@ BAD = cloud_event({"message": {"data": "bm90IGpzb24=", "messageId": "m1"}})
 
 
 @pytest.mark.parametrize("name", EVENT_FUNCTIONS)
-def test_a_bad_event_is_acknowledged_and_logged_and_no_event_is_refused(name, staged, kubeconfig):
-    environment = SETTINGS | {"KUBECONFIG": kubeconfig}
-    answers, logs = call(staged[name], name, [BAD, NO_EVENT], environment)
+def test_a_bad_event_is_acknowledged_and_logged_and_no_event_is_refused(name, staged):
+    answers, logs = call(staged[name], name, [BAD, NO_EVENT], SETTINGS)
     assert [status for status, _ in answers] == [200, 400]
     (line,) = logs
     assert (line["function"], line["event_id"]) == (name, "e1")
@@ -121,7 +106,7 @@ def test_missing_settings_are_named_all_together_and_the_event_comes_again(name,
     assert answers[0][0] == 500
     (line,) = logs
     assert (line["severity"], line["outcome"]) == ("WARNING", "redelivered")
-    needed = {key for key in TABLE[name].environment if key != "BERTH_BOOT_MOUNT"}
+    needed = {key for key in TABLE[name].environment if key != "BERTH_IMAGE_REGISTRY"}
     assert [key for key in needed if key not in line["reason"]] == []
 
 

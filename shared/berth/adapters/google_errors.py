@@ -35,7 +35,19 @@ def translate(error: BaseException) -> type[errors.BerthError] | None:
     """Return Berth's class for a vendor's error, None when it is not in the table."""
     if isinstance(error, exceptions.RetryError) and error.cause is not None:
         return translate(_refusal(error.cause)) or errors.Unavailable
+    if isinstance(error, google.auth.exceptions.RefreshError) and _did_not_answer(error):
+        return errors.Unavailable
     return next((ours for vendor, ours in TABLE if isinstance(error, vendor)), None)
+
+
+def _did_not_answer(error: google.auth.exceptions.RefreshError) -> bool:
+    """Whether nobody refused: the metadata server was silent, or asks to be asked again."""
+    if getattr(error, "retryable", False):
+        return True
+    cause = error.__cause__
+    silent = isinstance(cause, google.auth.exceptions.TransportError)
+    # A refusal is a TransportError too, and carries the answer.
+    return silent and not any(400 <= getattr(one, "status", 0) < 500 for one in cause.args)
 
 
 def _refusal(error: BaseException) -> BaseException:

@@ -3,18 +3,19 @@
 The client's own models validate more than the API server does and lose fields they do not know.
 """
 
+import base64
+import binascii
 import json
+import ssl
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 import urllib3
 from kubernetes.client import ApiClient, ApiException, Configuration
 from kubernetes.client.exceptions import OpenApiException
-from kubernetes.config import load_kube_config
-from kubernetes.config.config_exception import ConfigException
 
 from berth import ports
 from berth.domain import errors
@@ -42,18 +43,54 @@ BY_STATUS: Mapping[int, type[errors.BerthError]] = {
 }
 
 
-def from_kubeconfig(path: str | None) -> ApiClient:
-    """Return a client for many threads from a kubeconfig file; None: $KUBECONFIG's.
+class Token(Protocol):
+    """A source of bearer tokens, for many threads."""
 
-    Raises Denied when there is none or it is damaged.
+    def __call__(self, refused: str = "") -> str:
+        """Return a valid token; `refused` is one that the API server did not take."""
+        ...
+
+
+class _Client(ApiClient):  # type: ignore[misc]
+    """Sends each request with a token that is valid now; one that is refused is replaced once."""
+
+    def __init__(self, configuration: Configuration, token: Token) -> None:
+        super().__init__(configuration)
+        self._token = token
+
+    def call_api(self, method: str, url: str, *rest: Any, **named: Any) -> Any:  # noqa: ANN401 - as the client's own
+        """Take the headers out of the rest, and send them with a token."""
+        given, *others = rest or (None,)
+
+        def send(token: str) -> Any:  # noqa: ANN401
+            headers = {**(given or {}), "Authorization": f"Bearer {token}"}
+            return super(_Client, self).call_api(method, url, headers, *others, **named)
+
+        token = self._token()
+        response = send(token)
+        if response.status == 401 and (fresh := self._token(refused=token)) != token:
+            response.read()
+            response = send(fresh)
+        return response
+
+
+def connect(endpoint: str, authority: str, token: Token) -> ApiClient:
+    """Return a client for many threads; nothing is asked of the cluster yet.
+
+    `endpoint` is https://host[:port], `authority` the PEM certificate that its own must come from,
+    in base64: no other authority is trusted. Raises Denied when either is damaged.
     """
-    configuration = Configuration()
+    if not endpoint.startswith("https://"):
+        raise errors.Denied(f"cluster endpoint {endpoint[:60]!r}: not https://host")
     try:
-        load_kube_config(path, client_configuration=configuration, persist_config=False)
-    except ConfigException as error:
-        raise errors.Denied(f"kubeconfig: {error}") from error
-    configuration.connection_pool_maxsize = CONNECTIONS
-    return ApiClient(configuration)
+        pem = base64.b64decode(authority, validate=True).decode("ascii")
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=pem)
+    except (binascii.Error, ValueError, ssl.SSLError) as error:
+        raise errors.Denied("cluster authority: no PEM certificate in base64") from error
+    configuration = Configuration(
+        host=endpoint, ca_cert_data=pem, connection_pool_maxsize=CONNECTIONS
+    )
+    return _Client(configuration, token)
 
 
 class KubernetesWorkloads:
@@ -133,7 +170,6 @@ class KubernetesWorkloads:
             query_params=query,
             header_params=headers,
             body=body,
-            auth_settings=["BearerToken"],
         )
         response = self._api.call_api(*request, _request_timeout=TIMEOUT)
         data = response.read()
@@ -148,7 +184,14 @@ def translate(error: BaseException) -> type[errors.BerthError]:
     if isinstance(error, ApiException) and error.status is not None:
         refused = errors.Retryable if 400 <= error.status < 500 else errors.Unavailable
         return BY_STATUS.get(error.status, refused)
-    return errors.Unavailable
+    return errors.Denied if _distrusted(error) else errors.Unavailable
+
+
+def _distrusted(error: BaseException) -> bool:
+    """Whether the server's certificate does not come from the authority that it should."""
+    reason = getattr(error, "reason", None)
+    cause = reason.args[0] if isinstance(reason, urllib3.exceptions.SSLError) else None
+    return isinstance(cause, ssl.SSLCertVerificationError)
 
 
 @contextmanager

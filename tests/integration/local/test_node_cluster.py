@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from berth.domain import workload
-from infra.local import kubernetes
+from infra.local import kube_files, kubernetes
 from infra.local.kube_api import Api, ApiError
 from tests.support import node_cluster
 from tests.support.node_cluster import until
@@ -89,8 +89,12 @@ def test_top_shows_real_figures_and_the_autoscaler_acts(cluster, deploy):
 
 
 def test_the_function_account_may_do_its_work_and_nothing_else(cluster):
+    token = kubernetes.write_token(
+        cluster.kubeconfig, "berth-reconcile-shard", cluster.folder / "token"
+    ).read_text()
     target = cluster.folder / "reconcile-shard.kubeconfig"
-    kubernetes.function_kubeconfig(cluster.kubeconfig, "berth-reconcile-shard", target)
+    authority = (cluster.folder / "certificates" / "ca.crt").read_bytes()
+    kube_files.write_kubeconfig(target, cluster.api.server, authority, token)
     api = Api(target)
     try:
         apply_shard(api)

@@ -24,7 +24,8 @@ SHARD = {
     "BERTH_NAMESPACE": "n",
     "BERTH_SHARD_MANIFESTS": "f",
     "BERTH_MODELS_MOUNT": "/models",
-    "KUBECONFIG": "k",
+    "BERTH_CLUSTER_ENDPOINT": "https://k",
+    "BERTH_CLUSTER_AUTHORITY": "c",
 }
 
 
@@ -64,3 +65,10 @@ def test_they_are_read_once_and_frozen(monkeypatch):
     given = settings.load(FleetSettings)
     assert (given.project, given.first_shards, given.storage_emulator) == ("p", 2, "")
     assert settings.load(FleetSettings) is given
+
+
+def test_the_cluster_is_reached_with_googles_credentials_unless_a_file_is_named(monkeypatch):
+    for name, value in (WORLD | SHARD).items():
+        monkeypatch.setenv(name, value)
+    given = settings.load(ShardSettings)
+    assert (given.cluster_token_file, given.image_registry) == ("", "")
