@@ -62,7 +62,7 @@ def prepare(say: Callable[[str], None], *, cluster: bool = True) -> Tools:
         java=Path(java),
         emulator=emulator,
         storage=_storage(say),
-        starter=_starter(say),
+        starter=starter(say),
         kubernetes=_kubernetes() if cluster else None,
     )
 
@@ -95,7 +95,8 @@ def _storage(say: Callable[[str], None]) -> Path:
     return binary
 
 
-def _starter(say: Callable[[str], None]) -> Path:
+def starter(say: Callable[[str], None]) -> Path:
+    """The folder of the starter template, exported once for each version of it."""
     version = importlib.metadata.version("tensorflow-cpu")
     source = templates.EXPORTER.read_bytes()
     digest = hashlib.sha256(source + version.encode()).hexdigest()[:12]
