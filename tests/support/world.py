@@ -1,5 +1,6 @@
 """A whole Berth over the memory twins: what is published is delivered, until everything is quiet.
 
+Each function sees the world as its identity may (tests/support/granted.py).
 `World.run` delivers as Eventarc does: an error that may pass brings the same message again, later.
 """
 
@@ -34,6 +35,7 @@ from berth.domain.fleet import FirstShards
 from berth.domain.outcome import Outcome
 from berth.domain.probing import Measurements, ProbeReport
 from berth.domain.workload import Buckets
+from tests.support.granted import Identity
 from tests.support.world_parts import (
     FILES,
     MANIFESTS,
@@ -64,7 +66,7 @@ class World(Views, Failures):
         self.servers = MemoryModelServers(load_ticks=load_ticks)
         self.mount = Mount(self.buckets)
         self.servers.files = self.mount
-        self.workloads = MemoryWorkloads(self.clock, ServerRuntime(self.servers, self.boot))
+        self.workloads = MemoryWorkloads(self.clock, ServerRuntime(self.servers, self.mount.boot))
         self.probe = MemoryProbe(self.judge)
         self.measured = Measurements(
             load_seconds=0.1,
@@ -72,12 +74,6 @@ class World(Views, Failures):
             resident_bytes=10 * MIB,
             peak_bytes=12 * MIB,
             child_seconds=0.5,
-        )
-        self.outbox = PublishedOutbox(
-            self.publisher,
-            Topics("events", "admissions", "shards"),
-            Writing(events.encode, events.encode_request, events.encode_shard),
-            self.clock,
         )
         self.first = FirstShards(shards, replicas, replicas * 2, memory, max_models)
         self.queue: deque[Delivery] = deque()
@@ -93,44 +89,31 @@ class World(Views, Failures):
 
     def _wire(self) -> None:
         draw = lambda n: 0  # noqa: E731
-        verdicts = Verdicts(self.uploads)
-        placing = Placing(self.control, self.outbox, draw)
-        judging = Judging(
-            uploads_bucket="uploads",
-            control=self.control,
-            outbox=self.outbox,
-            probe=self.probe,
-            promotion=Promotion("uploads", self.models),
-            placing=placing,
-            verdicts=verdicts,
-            clock=self.clock,
+        mine = Identity(self, "on_upload")
+        self.on_upload = OnUpload(
+            "uploads", mine.store("uploads"), mine.store("control"), self._outbox(mine)
         )
-        self.on_upload = OnUpload("uploads", self.uploads, self.control, self.outbox)
+        mine = Identity(self, "on_customer_event")
         self.on_customer_event = OnCustomerEvent(
-            self.uploads, self.control, self.outbox, self.clock, draw
+            mine.store("uploads"), mine.store("control"), self._outbox(mine), self.clock, draw
         )
-        self.admit_model = AdmitModel(
-            versions=AdmitVersion(
-                self.uploads, self.control, self.outbox, judging, verdicts, self.clock
-            ),
-            wishes=AdmitWishes(self.uploads, self.control, self.outbox, verdicts, self.clock),
-            verdicts=verdicts,
-            clock=self.clock,
-        )
+        self.admit_model = self._admit_model(Identity(self, "admit_model"), draw)
+        mine = Identity(self, "reconcile_shard")
         self.reconcile_shard = ReconcileShard(
-            control=self.control,
+            control=mine.store("control"),
             workloads=self.workloads,
             servers=self.servers,
-            outbox=self.outbox,
+            outbox=self._outbox(mine),
             clock=self.clock,
             manifests=MANIFESTS,
             buckets=Buckets("berth", "models", "control"),
             mount=MOUNT,
         )
+        mine = Identity(self, "reconcile_fleet")
         self.reconcile_fleet = ReconcileFleet(
-            self.uploads, self.control, self.outbox, self.clock, self.first
+            mine.store("uploads"), mine.store("control"), self._outbox(mine), self.clock, self.first
         )
-        self.status = Status(self.control, prometheus.render)
+        self.status = Status(Identity(self, "status").store("control"), prometheus.render)
         self.functions = {
             "uploaded": (events.uploaded, self.on_upload),
             "customers": (events.customer_event, self.on_customer_event),
@@ -138,6 +121,34 @@ class World(Views, Failures):
             "shards": (events.shard_request, self.reconcile_shard),
             "ticks": (events.fleet_tick, self.reconcile_fleet),
         }
+
+    def _admit_model(self, mine: Identity, draw) -> AdmitModel:
+        uploads, control, outbox = mine.store("uploads"), mine.store("control"), self._outbox(mine)
+        verdicts = Verdicts(uploads)
+        judging = Judging(
+            uploads_bucket="uploads",
+            control=control,
+            outbox=outbox,
+            probe=mine.probe,
+            promotion=Promotion("uploads", mine.store("models")),
+            placing=Placing(control, outbox, draw),
+            verdicts=verdicts,
+            clock=self.clock,
+        )
+        return AdmitModel(
+            versions=AdmitVersion(uploads, control, outbox, judging, verdicts, self.clock),
+            wishes=AdmitWishes(uploads, control, outbox, verdicts, self.clock),
+            verdicts=verdicts,
+            clock=self.clock,
+        )
+
+    def _outbox(self, mine: Identity) -> PublishedOutbox:
+        return PublishedOutbox(
+            mine.publisher,
+            Topics("events", "admissions", "shards"),
+            Writing(events.encode, events.encode_request, events.encode_shard),
+            self.clock,
+        )
 
     def copy(self) -> "World":
         """A world of its own in the same state."""

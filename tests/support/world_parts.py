@@ -9,8 +9,10 @@ import yaml
 
 from berth.adapters.memory_objects import MemoryBuckets
 from berth.adapters.memory_servers import LOADS
+from berth.domain import documents
 from berth.domain.observation import VersionStatus
 from infra.functions import ROOT
+from tests.support import granted
 
 MIB = 1024**2
 MOUNT = "/models"
@@ -47,19 +49,31 @@ class Delivery:
 
 @dataclass(slots=True)
 class Mount:
-    """The models bucket as the servers see it. `broken` maps (base path, version) to how a load ends."""
+    """The buckets as the serving pods see them. `broken` maps (base path, version) to how a load ends."""
 
     buckets: MemoryBuckets
     broken: dict[tuple[str, int], VersionStatus] = field(default_factory=dict)
 
     def get(self, base_path: str) -> dict[int, VersionStatus]:
         prefix = base_path.removeprefix(MOUNT + "/") + "/"
+        rights = granted.serving(self.buckets)
+        rights.need("models", granted.LIST, prefix)
         found = {}
         for name in list(self.buckets.objects["models"]):
             if name.startswith(prefix) and name.endswith("/saved_model.pb"):
+                rights.read("models", name)
                 number = int(name.removeprefix(prefix).split("/")[0])
                 found[number] = self.broken.get((base_path, number), LOADS)
         return found
+
+    def boot(self, shard: str) -> str | None:
+        """The boot config, as the pods of a shard see it."""
+        name = documents.boot_name(shard)
+        rights = granted.serving(self.buckets)
+        rights.need("control", granted.LIST, "")  # GCS FUSE asks for the bucket's layout
+        rights.read("control", name)
+        stored = self.buckets.objects["control"].get(name)
+        return stored.data.decode() if stored else None
 
 
 class Failures:

@@ -1,0 +1,176 @@
+"""Each identity has what it needs and nothing more: the stories use every grant of infra/grants.yaml.
+
+Every other test over the memory twins shows that no story needs more: what is not granted is Denied.
+"""
+
+from datetime import timedelta
+
+import pytest
+
+from berth.domain.errors import Denied
+from berth.domain.probing import ProbeReport
+from tests.support import granted
+from tests.support.world import FILES, World
+
+PROJECTION = "shards/shard-0/models/acme.digits"
+
+
+# Made anew for each story: what another test began is not recorded.
+def signed_up(**shape):
+    world = World(**shape).settle()
+    world.sign_up()
+    return world.settle()
+
+
+def serving():
+    world = signed_up()
+    world.upload("acme/digits/1")
+    return world.settle()
+
+
+def a_customers_life():
+    """Uploads before the sign-up and after, wishes, another plan, goodbye."""
+    world = World().settle()
+    world.upload("acme/digits/1")
+    world.run()
+    world.sign_up()
+    world.settle()
+    world.put("acme/digits/2/variables/variables.index", b"index")
+    world.run()  # there is no saved_model.pb yet
+    world.upload("acme/digits/2")
+    world.put("acme/digits/serving.yaml", b"keep: 2")
+    world.settle()
+    world.customer("plan_changed", "acme", at=1, plan="trial")
+    world.customer("closed", "acme", at=2)
+    world.settle()
+
+
+def a_death_during_the_promotion():
+    world = signed_up()
+    world.upload("acme/digits/1")
+    delivery = world.run_until("admissions")
+
+    def check(kind, name):
+        if kind == "copy_from" and name.endswith("variables.index"):
+            world.crash_at(1)
+            world.models.before(kind, name)
+
+    world.fail(check)
+    world.deliver(delivery)
+    world.settle()
+    assert world.loaded("shard-0", "acme.digits") == {1}
+
+
+def files_that_keep_changing():
+    world = signed_up()
+
+    def judge(request):
+        changed = b"index %d" % len(world.probe.requests)
+        world.uploads.put("acme/digits/1/variables/variables.index", changed, if_generation=None)
+        world.run()
+        return ProbeReport(state="REJECTED", reason="it is bad")
+
+    world.probe.verdict = judge
+    world.upload("acme/digits/1")
+    world.deliver(world.run_until("admissions"))
+    assert world.outcomes[-1][1].reason == "its files keep changing"
+
+
+def what_the_tick_mends():
+    """A lost projection, a lost event, a model that came too late for its shard, servers of an age."""
+    world = serving()
+    world.control.delete(PROJECTION)
+    world.fleet_tick()
+    stale = world.control.stat(PROJECTION).metadata | {"document": "1"}
+    world.control.put(PROJECTION, b"", if_generation=None, metadata=stale)
+    world.fleet_tick()
+    for name, data in FILES.items():
+        world.uploads.put(f"acme/lost/1/{name}", data, if_generation=None)
+    world.uploads.put("acme/digits/serving.yaml", b"keep: 2", if_generation=None)
+    world._uploads_seen = len(world.uploads.writes)
+    world.fleet_tick(sweep=True)
+    world.clock.advance(timedelta(days=1, hours=1).total_seconds())
+    world.settle()
+    assert world.loaded("shard-0", "acme.lost") == {1}
+
+
+def two_models_for_one_place():
+    world = signed_up(shards=2, max_models=2)
+    world.upload("acme/digits/1")
+    world.upload("acme/more/1")
+    world.settle()
+    assert {world.model(f"acme.{name}").shard for name in ("digits", "more")} == {
+        "shard-0",
+        "shard-1",
+    }
+
+
+def a_silent_replica():
+    world = serving()
+    world.servers.unreachable.add(world.workloads.pods("shard-0")[0].address)
+    world.upload("acme/digits/2")
+    world.deliver(world.run_until("shards"))
+
+
+def questions():
+    world = serving()
+    world.status.ask("/fleet")
+    world.status.ask("/models/acme.digits")
+
+
+STORIES = (
+    a_customers_life,
+    a_death_during_the_promotion,
+    files_that_keep_changing,
+    what_the_tick_mends,
+    two_models_for_one_place,
+    a_silent_replica,
+    questions,
+)
+
+
+def test_no_grant_is_unused():
+    with granted.recording() as used:
+        for tell in STORIES:
+            tell()
+    unused = granted.wanted() - used
+    assert not unused, "\n".join(sorted(" ".join(grant) for grant in unused))
+
+
+@pytest.fixture
+def world():
+    return serving()
+
+
+def test_what_is_not_granted_is_denied(world):
+    mine = granted.Identity(world, "status").store("control")
+    name = "shards/shard-0/shard.json"
+    assert mine.stat(name) is not None
+    for refused in (
+        lambda: mine.put(name, b"", if_generation=None),
+        lambda: mine.delete(name),
+        lambda: mine.get("customers/acme.json"),
+        lambda: granted.Identity(world, "status").store("uploads").list(""),
+        lambda: granted.Identity(world, "status").publisher.publish("shards", b""),
+        lambda: granted.Identity(world, "on_upload").probe.probe(None),
+    ):
+        with pytest.raises(Denied):
+            refused()
+
+
+def test_a_promoted_file_cannot_be_written_over(world):
+    models = granted.Identity(world, "admit_model").store("models")
+    name = "acme/digits/1/saved_model.pb"
+    generation = world.uploads.stat(name).generation
+    with pytest.raises(Denied, match="delete"):
+        models.copy_from("uploads", name, generation=generation, name=name)
+
+
+def test_an_absent_object_is_forbidden_to_those_who_may_not_list(world):
+    rights = granted.Rights(
+        "a reader", world.buckets, {"control": granted.Access(get=("shards/",))}
+    )
+    store = granted.GrantedStore(world.control, rights)
+    assert store.get("shards/shard-0/shard.json") is not None
+    with pytest.raises(Denied, match="list"):
+        store.get("shards/shard-9/shard.json")
