@@ -70,6 +70,25 @@ up: venv ## Start the local stack; its address book is .local/env
 down: venv ## Stop the local stack, and nothing else
 	@$(PY) -m infra.local down
 
+# ENV is dev or prod; PROJECT is gcloud's configured project unless given (docs/operations.md).
+DEPLOYMENT = --env $(or $(ENV),$(error ENV=dev or ENV=prod is needed)) $(if $(PROJECT),--project $(PROJECT))
+
+.PHONY: plan
+plan: venv ## What a deploy would change: ENV=dev|prod [PROJECT=...]; changes nothing
+	@$(PY) -m infra.deploy plan $(DEPLOYMENT)
+
+.PHONY: deploy
+deploy: venv ## Put Berth on Google Cloud, or bring it up to date: ENV=dev|prod [PROJECT=...]
+	@$(PY) -m infra.deploy deploy $(DEPLOYMENT)
+
+.PHONY: destroy
+destroy: venv ## Take it away, all but its data: ENV=dev|prod [PROJECT=...] [YES=1]
+	@$(PY) -m infra.deploy destroy $(DEPLOYMENT) $(if $(YES),--yes)
+
+.PHONY: smoke
+smoke: venv ## What only the cloud can prove, proved there: ENV=dev|prod [PROJECT=...] [ONLY=<id>]
+	@$(PY) -m infra.deploy smoke $(DEPLOYMENT) $(if $(ONLY),--only $(ONLY))
+
 .PHONY: lock
 lock: ## Write all locks anew from their requirements; UPGRADE=1 takes newer versions
 	@$(PYTHON) -m infra.dependencies.locks $(if $(UPGRADE),--upgrade)
