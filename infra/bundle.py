@@ -15,7 +15,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from infra import functions
+from infra import functions, manifests
 from infra.functions import Function
 
 PACKAGE = functions.ROOT / "shared" / "berth"
@@ -26,7 +26,7 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 class BundleError(ValueError):
-    """A file that the bundle needs is missing."""
+    """A file that the bundle needs is missing, or would break what it is deployed to."""
 
 
 def archive(function: Function) -> bytes:
@@ -92,7 +92,17 @@ def _members(function: Function) -> Iterator[tuple[str, Path]]:
         files = [path for path in (project / source).rglob("*") if path.is_file()]
         if not files:
             raise BundleError(f"{function.name}: include.{target}: nothing in {project / source}")
+        if target == function.environment.get("BERTH_SHARD_MANIFESTS"):
+            _check(function, project / source)
         yield from ((f"{target}/{path.relative_to(project / source)}", path) for path in files)
+
+
+def _check(function: Function, folder: Path) -> None:
+    """Shard manifests reach the cluster from inside a bundle: broken ones stop here."""
+    try:
+        manifests.require_shard(folder)
+    except manifests.ManifestError as error:
+        raise BundleError(f"{function.name}:\n{error}") from error
 
 
 def main() -> None:

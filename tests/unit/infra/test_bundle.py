@@ -75,3 +75,14 @@ def test_a_missing_file_is_named(function, missing):
 def test_an_included_folder_without_files_is_refused(function):
     with pytest.raises(bundle.BundleError, match="manifests"):
         bundle.archive(function.model_copy(update={"include": {"manifests": "nowhere"}}))
+
+
+def test_a_broken_shard_manifest_is_refused_with_its_line(function, tmp_path):
+    (tmp_path / "k8s").mkdir()
+    (tmp_path / "k8s" / "one.yaml").write_text("apiVersion: apps/v1\nkind: Deployment\nspce: {}\n")
+    changes = {
+        "include": {"manifests": "k8s"},
+        "environment": {"BERTH_SHARD_MANIFESTS": "manifests"},
+    }
+    with pytest.raises(bundle.BundleError, match=r"one\.yaml:3: .*no such field"):
+        bundle.archive(function.model_copy(update=changes))
