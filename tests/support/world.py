@@ -244,7 +244,8 @@ class World(Views, Failures):
     def event(self, delivery: Delivery) -> events.CloudEvent:
         attributes = {"type": "test", "source": "test", "id": delivery.message}
         if delivery.topic == "uploaded":
-            return events.CloudEvent(attributes, json.loads(delivery.data))
+            notified = {"message": {"attributes": json.loads(delivery.data)}}
+            return events.CloudEvent(attributes, notified)
         message = {
             "data": base64.b64encode(delivery.data).decode(),
             "messageId": delivery.message,
@@ -260,7 +261,8 @@ class World(Views, Failures):
         written = self.uploads.writes[self._uploads_seen :]
         self._uploads_seen = len(self.uploads.writes)
         for name, generation in written:
-            body = {"bucket": "uploads", "name": name, "generation": str(generation)}
+            body = {"eventType": "OBJECT_FINALIZE", "bucketId": "uploads"}
+            body |= {"objectId": name, "objectGeneration": str(generation)}
             self.send("uploaded", json.dumps(body).encode())
 
     def _slept(self, seconds: float) -> None:
