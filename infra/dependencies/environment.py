@@ -68,6 +68,14 @@ def uv() -> Path | None:
     return made / "bin" / "uv"
 
 
+def disagreements(interpreter: Path) -> str:
+    """What the installed packages of an environment demand of each other and do not get, as text."""
+    pip = folder("uv", UV_LOCK) / "bin" / "python"
+    command = (str(pip), "-m", "pip", "--python", str(interpreter), "check")
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return "" if done.returncode == 0 else (done.stdout + done.stderr).strip()
+
+
 def uv_environment() -> dict[str, str]:
     """The environment for uv: this process's, what pip is configured to do, and Berth's cache."""
     command = (str(folder("uv", UV_LOCK) / "bin" / "python"), "-m", "pip", "config", "list")

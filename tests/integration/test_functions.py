@@ -4,14 +4,14 @@ No service of the local stack runs here: it is about the seam between the platfo
 """
 
 import json
-import os
-import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from infra import bundle, functions
 from tests.support import access
+from tests.support.bundled import NO_EVENT, Bundled, cloud_event
 
 TABLE = functions.read()
 EVENT_FUNCTIONS = sorted(name for name, f in TABLE.items() if not f.is_http)
@@ -34,20 +34,6 @@ SETTINGS = {
     "STORAGE_EMULATOR_HOST": "http://127.0.0.1:9",
     "PUBSUB_EMULATOR_HOST": "127.0.0.1:9",
 }
-# Runs in the bundle's folder: -I keeps everything else off the path, the folder is put there as the platform does.
-DRIVER = """
-import json, sys
-sys.path.insert(0, ".")
-from functions_framework import create_app
-name, kind, requests = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
-client = create_app(name, "main.py", kind).test_client()
-import berth
-assert berth.__file__.startswith(sys.argv[4]), berth.__file__
-for request in requests:
-    path = request.pop("path", "/")
-    answer = client.open(path, method=request.pop("method", "POST"), **request)
-    print("ANSWER", json.dumps([answer.status_code, answer.get_data(as_text=True)]), flush=True)
-"""
 
 
 @pytest.fixture(scope="session")
@@ -57,36 +43,11 @@ def staged(tmp_path_factory):
 
 
 def call(folder, name, requests, environment):
-    """Send requests to one function in a process of its own; return answers and log lines."""
-    kind = "http" if name in HTTP_FUNCTIONS else "cloudevent"
-    done = subprocess.run(
-        [sys.executable, "-I", "-c", DRIVER, name, kind, json.dumps(requests), str(folder)],
-        cwd=folder,
-        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", **environment},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    lines = done.stdout.splitlines()
-    answers = [json.loads(x.removeprefix("ANSWER ")) for x in lines if x.startswith("ANSWER ")]
-    assert len(answers) == len(requests), done.stdout + done.stderr
-    logs = [json.loads(line) for line in lines if line.startswith("{")]
-    return answers, logs
+    """Send requests to one function, with the packages of this run; return answers and log lines."""
+    python = Path(sys.executable)
+    return Bundled(python, folder, name, name in HTTP_FUNCTIONS).call(requests, environment)
 
 
-def cloud_event(data):
-    headers = {
-        "ce-specversion": "1.0",
-        "ce-type": "google.cloud.pubsub.topic.v1.messagePublished",
-        "ce-source": "//pubsub.googleapis.com/projects/test/topics/t",
-        "ce-id": "e1",
-        "Content-Type": "application/json",
-    }
-    return {"headers": headers, "data": json.dumps(data)}
-
-
-NO_EVENT = {"headers": {"Content-Type": "application/json"}, "data": "{}"}
 BAD = cloud_event({"message": {"data": "bm90IGpzb24=", "messageId": "m1"}})
 
 
