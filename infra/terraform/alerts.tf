@@ -66,19 +66,12 @@ resource "google_monitoring_alert_policy" "queue_age" {
   conditions {
     display_name = "Oldest unacknowledged message above 10 min"
 
-    # Eventarc names the subscriptions it makes eventarc-REGION-TRIGGER-sub-NUMBER.
-    condition_threshold {
-      filter          = "resource.type = \"pubsub_subscription\" AND metric.type = \"pubsub.googleapis.com/subscription/oldest_unacked_message_age\" AND resource.labels.subscription_id = starts_with(\"eventarc-\")"
-      comparison      = "COMPARISON_GT"
-      threshold_value = 600
-      duration        = "300s"
-
-      aggregations {
-        alignment_period     = "60s"
-        per_series_aligner   = "ALIGN_MAX"
-        cross_series_reducer = "REDUCE_MAX"
-        group_by_fields      = ["resource.labels.subscription_id"]
-      }
+    # Of all subscriptions, whatever Eventarc calls its own, but those of dead letters.
+    condition_prometheus_query_language {
+      query                     = "max by (subscription_id) (pubsub_googleapis_com:subscription_oldest_unacked_message_age{monitored_resource=\"pubsub_subscription\", subscription_id!~\".*-dead\"}) > 600"
+      duration                  = "300s"
+      evaluation_interval       = "60s"
+      disable_metric_validation = true
     }
   }
 

@@ -1,0 +1,121 @@
+"""Log lines that the real use cases write through the real edge, as Cloud Logging would store them."""
+
+import contextlib
+import io
+import json
+
+import structlog
+
+from berth import edge, telemetry
+from berth.domain.errors import Unavailable
+from tests.support.world import World
+
+FUNCTIONS = {
+    "uploaded": "on_upload",
+    "customers": "on_customer_event",
+    "admissions": "admit_model",
+    "shards": "reconcile_shard",
+    "ticks": "reconcile_fleet",
+}
+
+
+class LoggedWorld(World):
+    """A world whose messages are delivered through `edge.run`, as the functions are called."""
+
+    def deliver(self, delivery):
+        """Deliver once; what the edge raises comes again."""
+        parse, handler = self.functions[delivery.topic]
+        try:
+            edge.run(
+                FUNCTIONS[delivery.topic],
+                self.event(delivery),
+                parse=parse,
+                handler=lambda: handler,
+            )
+        except Exception:  # noqa: BLE001 - the platform's side of the edge
+            self.revive()
+            self.clock.sleep(1)
+            self.queue.append(delivery)
+
+
+class Broken:
+    """A handler with a bug."""
+
+    def handle(self, request):
+        raise ZeroDivisionError("a bug")
+
+
+@contextlib.contextmanager
+def _captured():
+    out = io.StringIO()
+    telemetry.configure.cache_clear()
+    with contextlib.redirect_stdout(out):
+        yield out
+    telemetry.configure.cache_clear()
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+
+
+def entry(line, service):
+    """A line as a LogEntry: Cloud Run takes `severity` and `time` out of the payload.
+
+    https://cloud.google.com/logging/docs/structured-logging
+    """
+    payload = json.loads(line)
+    severity = payload.pop("severity")
+    payload.pop("time")
+    return {
+        "resource": {"type": "cloud_run_revision", "labels": {"service_name": service}},
+        "severity": severity,
+        "jsonPayload": payload,
+    }
+
+
+def story():
+    """Every kind of line once at least: a story with an upload, a death, a silence and bad input."""
+    with _captured() as out:
+        world = LoggedWorld()
+        world.fleet_tick()
+        world.sign_up()
+        world.fleet_tick()
+        world.tick(3)
+        world.fleet_tick()
+        silent = {address for address in world.servers._servers}
+        world.servers.unreachable = silent
+        world.uploads.before = _no_answers
+        world.upload("acme/digits/1")
+        world.send("shards", b'{"shard": "shard-0"}')
+        world.send("customers", b"no JSON")
+        _run(world, 40)
+        world.servers.unreachable = set()
+        world.revive()
+        world.control.before = _gone
+        world.fleet_tick()
+        _edges(world)
+    return [entry(line, "berth-any") for line in out.getvalue().splitlines()]
+
+
+def _no_answers(kind, name):
+    if name.endswith(".status.json"):
+        raise Unavailable(f"{kind} {name}: induced")
+
+
+def _gone(kind, name):
+    raise Unavailable(f"{kind} {name}: induced")
+
+
+def _run(world, most):
+    for _ in range(most):
+        world._collect()
+        if not world.queue:
+            return
+        world.deliver(world.queue.popleft())
+
+
+def _edges(world):
+    world.send("ticks", b"{}")
+    event = world.event(world.queue.pop())
+    with contextlib.suppress(ZeroDivisionError):
+        edge.run("reconcile_fleet", event, parse=lambda given: given, handler=Broken)
+    world.control.before = _gone
+    assert edge.answer("status", world.status.fleet)[1] == 503
