@@ -59,8 +59,9 @@ bench: venv tools ## Time to served, bursts, idle passes, imports: docs/bench.md
 	$(PY) -m tests.bench
 
 .PHONY: tools
-tools: venv ## Build and check what the local stack needs, cached by version
+tools: venv ## Build and check what the local stack and the tests need, cached by version
 	@$(PY) -m infra.local.setup
+	@$(PY) -m infra.offline
 
 .PHONY: up
 up: venv ## Start the local stack; its address book is .local/env
