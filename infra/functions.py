@@ -30,7 +30,7 @@ class _Strict(pydantic.BaseModel):
 
 
 class BucketTrigger(_Strict):
-    """Finalized objects of one of the stack's buckets, by its role."""
+    """Notifications of the finalized objects of one of Berth's buckets, by its role."""
 
     bucket: Literal["uploads", "models", "control"]
 
@@ -105,6 +105,16 @@ class Function(_Strict):
     def is_http(self) -> bool:
         """Whether callers wait for this function's answer."""
         return isinstance(self.trigger, HttpTrigger)
+
+    @property
+    def topic(self) -> str | None:
+        """The short name of the topic that feeds it; None for HTTP functions.
+
+        A bucket notifies the topic <role>-finalized of its finalized objects.
+        """
+        if isinstance(self.trigger, BucketTrigger):
+            return f"{self.trigger.bucket}-finalized"
+        return self.trigger.topic if isinstance(self.trigger, TopicTrigger) else None
 
     @property
     def subscription(self) -> str:

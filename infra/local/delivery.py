@@ -16,8 +16,7 @@ import aiohttp
 from yarl import URL
 
 from infra.local import cloudevent, gate
-from infra.local.cloudevent import Delivery
-from infra.local.route import BUCKET, Route
+from infra.local.route import Route
 
 # Short, and renewed while the function works: what a killed relay had in hand comes back soon.
 ACK_DEADLINE = 10
@@ -117,21 +116,13 @@ class Pump:
         await self._settle("modifyAckDeadline", again)
 
     async def _deliver(self, message: dict[str, Any]) -> tuple[int, str]:
-        try:
-            event = self._event(message)
-        except cloudevent.EnvelopeError as error:
-            return 400, str(error)
+        route = self._target.route
+        event = cloudevent.published(message, route.topic, route.subscription)
         with self._target.gate.instance() as address:
             status, _, body = await self._target.call(
                 address, "POST", "/", dict(event.headers), event.body
             )
         return status, body[:200].decode(errors="replace").strip()
-
-    def _event(self, message: dict[str, Any]) -> Delivery:
-        route = self._target.route
-        if route.source == BUCKET:
-            return cloudevent.from_bucket(message)
-        return cloudevent.from_topic(message, route.source, route.subscription)
 
     @asynccontextmanager
     async def _renewed(self, ack: str) -> AsyncIterator[None]:

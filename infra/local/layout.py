@@ -88,9 +88,9 @@ def _buckets(here: Site, environment: dict[str, str]) -> None:
     roles = {role: environment[f"BERTH_{role.upper()}_BUCKET"] for role in _roles()}
     storage.create_buckets(here.storage_url, PROJECT, list(roles.values()))
     for one in here.table.values():
-        if isinstance(one.trigger, functions.BucketTrigger):
-            topic = here.topics.topic(pubsub.UPLOADS)
-            storage.notify(here.storage_url, roles[one.trigger.bucket], topic)
+        if isinstance(one.trigger, functions.BucketTrigger) and one.topic:
+            bucket, topic = roles[one.trigger.bucket], here.topics.topic(one.topic)
+            storage.notify(here.storage_url, bucket, topic)
 
 
 def _roles() -> tuple[str, ...]:

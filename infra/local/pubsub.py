@@ -4,14 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.functions import BucketTrigger, Function, TopicTrigger
+from infra.functions import Function
 from infra.local import http
 from infra.local.delivery import ACK_DEADLINE
 from infra.local.part import Part
 
 # What Berth publishes that no function subscribes to, with a pull subscription of its own.
 READ_BY_OTHERS = ("model-events",)
-UPLOADS = "uploads-finalized"
 _KEPT = "604800s"
 
 
@@ -51,26 +50,19 @@ def part(java: Path, jar: Path, folder: Path, port: int) -> Part:
     )
 
 
-def topic_of(function: Function) -> str | None:
-    """The short name of the topic that feeds a function; None for HTTP functions."""
-    if isinstance(function.trigger, TopicTrigger):
-        return function.trigger.topic
-    return UPLOADS if isinstance(function.trigger, BucketTrigger) else None
-
-
 def create(project: Project, functions: Iterable[Function], also: Iterable[str]) -> None:
     """Topics, the functions' subscriptions, and dead-letter topics that keep what they get.
 
     `also` names topics that are published to, whether or not a function reads them.
     """
     functions = tuple(functions)
-    for name in {*also, *filter(None, map(topic_of, functions))}:
+    for name in {*also, *filter(None, (one.topic for one in functions))}:
         project.put(project.topic(name), {})
     for name in READ_BY_OTHERS:
         project.put(project.topic(name), {})
         _pull(project, f"{name}-local", name)
     for function in functions:
-        topic = topic_of(function)
+        topic = function.topic
         if topic is None or function.retry is None:
             continue
         dead = f"{topic}-dead"

@@ -4,16 +4,14 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from infra.functions import BucketTrigger, Function, TopicTrigger
-
-BUCKET = "bucket"
+from infra.functions import Function
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
     """One function; times in seconds. Without a subscription it is called over HTTP.
 
-    `source` is the topic's full resource name, or BUCKET for a bucket's notifications.
+    `topic` and `subscription` are full resource names.
     """
 
     name: str
@@ -21,7 +19,7 @@ class Route:
     concurrency: int
     timeout: float
     subscription: str = ""
-    source: str = ""
+    topic: str = ""
     minimum_backoff: float = 0
     maximum_backoff: float = 0
 
@@ -47,17 +45,14 @@ def read(path: Path) -> Configuration:
 
 def route(function: Function, ports: list[int], project: str) -> Route:
     """The route to a function whose instances listen at `ports`."""
-    trigger, retry = function.trigger, function.retry
-    source = BUCKET if isinstance(trigger, BucketTrigger) else ""
-    if isinstance(trigger, TopicTrigger):
-        source = f"projects/{project}/topics/{trigger.topic}"
+    topic, retry = function.topic, function.retry
     return Route(
         name=function.name,
         addresses=[f"http://127.0.0.1:{port}" for port in ports],
         concurrency=function.concurrency,
         timeout=function.timeout,
-        subscription=f"projects/{project}/subscriptions/{function.subscription}" if source else "",
-        source=source,
+        subscription=f"projects/{project}/subscriptions/{function.subscription}" if topic else "",
+        topic=f"projects/{project}/topics/{topic}" if topic else "",
         minimum_backoff=retry.minimum_backoff if retry else 0,
         maximum_backoff=retry.maximum_backoff if retry else 0,
     )

@@ -1,7 +1,7 @@
 """CloudEvents in and out: the only module that knows their shape.
 
-In come Eventarc's events, whose Pub/Sub message may itself be a CloudEvent or plain JSON; out go
-structured JSON CloudEvents.
+In come Eventarc's events of a Pub/Sub message, which may be a bucket's notification, a CloudEvent
+or plain JSON; out go structured JSON CloudEvents.
 """
 
 import base64
@@ -30,6 +30,7 @@ from berth.domain.requests import (
 
 __all__ = ["CloudEvent"]
 SOURCE = "//berth.dev/control-plane"
+FINALIZED = "OBJECT_FINALIZE"
 MAX_BYTES = 64 * 1024
 KINDS: Mapping[str, CustomerEventKind] = {
     "customer.signed_up": "signed_up",
@@ -40,17 +41,20 @@ KINDS: Mapping[str, CustomerEventKind] = {
 
 
 def uploaded(event: CloudEvent) -> Uploaded:
-    """Read google.cloud.storage.object.v1.finalized. Raises InvalidEvent."""
-    data = event.get_data()
-    if not isinstance(data, Mapping):
-        raise InvalidEvent("the event has no object resource")
-    bucket, name, generation = (data.get(key) for key in ("bucket", "name", "generation"))
-    if not isinstance(bucket, str) or not isinstance(name, str) or not name:
-        raise InvalidEvent("the object resource lacks bucket or name")
-    try:
-        return Uploaded(bucket, name, int(generation or 0))
-    except (TypeError, ValueError) as error:
-        raise InvalidEvent("the object's generation is not a number") from error
+    """Read a bucket's notification from a Pub/Sub message. Raises InvalidEvent.
+
+    Its attributes tell all that counts: https://cloud.google.com/storage/docs/pubsub-notifications
+    """
+    attributes = _message(event).get("attributes")
+    if not isinstance(attributes, Mapping) or "eventType" not in attributes:
+        raise InvalidEvent("the message is no notification of a bucket")
+    if (kind := attributes["eventType"]) != FINALIZED:
+        raise InvalidEvent(f"the notification is of {str(kind)[:60]!a}, not of {FINALIZED}")
+    bucket, name = _text(attributes, "bucketId"), _text(attributes, "objectId")
+    generation = _text(attributes, "objectGeneration")
+    if not generation.isascii() or not generation.isdigit() or len(generation) > 19:
+        raise InvalidEvent(f"the object's generation is no number: {generation[:60]!a}")
+    return Uploaded(bucket, name, int(generation))
 
 
 def customer_event(event: CloudEvent) -> CustomerEvent:

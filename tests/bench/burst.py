@@ -14,7 +14,6 @@ from berth.adapters.tfserving import GrpcModelServers
 from berth.domain.observation import AVAILABLE
 from infra import functions
 from infra.demo.fleet import Fleet
-from infra.local.pubsub import topic_of
 from infra.local.stack import Stack
 from tests.bench import evidence
 from tests.bench.evidence import Mark, Writes
@@ -179,5 +178,5 @@ def _outcomes(mark: Mark, function: str) -> dict[str, int]:
 def _driven() -> dict[str, str]:
     """The functions that events drive, each with its topic."""
     rows = functions.read()
-    topics = {name: topic_of(row) for name, row in rows.items() if row.retry is not None}
+    topics = {name: row.topic for name, row in rows.items() if row.retry is not None}
     return {name: topic for name, topic in topics.items() if topic is not None}

@@ -5,7 +5,6 @@ import json
 import pytest
 
 from infra.demo import damage
-from infra.local import pubsub
 from tests.support import e2e, hostile
 from tests.support.e2e import until
 
@@ -61,10 +60,11 @@ def test_another_buckets_event_is_refused(berth):
     attributes = {
         "bucketId": resource["bucket"],
         "objectId": resource["name"],
+        "objectGeneration": resource["generation"],
         "eventType": "OBJECT_FINALIZE",
         "payloadFormat": "JSON_API_V1",
     }
-    message = berth.publish(pubsub.UPLOADS, resource, **attributes)
+    message = berth.publish("uploads-finalized", resource, **attributes)
     refused(berth, "on_upload", message, "another bucket")
 
 

@@ -5,7 +5,6 @@ import uuid
 import pytest
 from google.cloud import pubsub_v1
 
-from infra.local import pubsub
 from tests.support import e2e
 from tests.support.e2e import until
 
@@ -15,7 +14,7 @@ def overheard(berth):
     """The bucket's notifications from now on, as a second subscriber hears them."""
     with pubsub_v1.SubscriberClient() as client:
         path = client.subscription_path(berth.project, f"overheard-{uuid.uuid4().hex[:8]}")
-        topic = client.topic_path(berth.project, pubsub.UPLOADS)
+        topic = client.topic_path(berth.project, "uploads-finalized")
         client.create_subscription(name=path, topic=topic)
         heard = []
 
@@ -39,7 +38,7 @@ def test_duplicated_and_reordered_events_serve_once(berth, customer, overheard):
     berth.fleet.upload(e2e.HALF_PLUS_TWO, prefix)
     heard = overheard(f"{prefix}/", len(list(e2e.HALF_PLUS_TWO.rglob("*.*"))))
     again = [
-        berth.publish(pubsub.UPLOADS, message.data, **message.attributes)
+        berth.publish("uploads-finalized", message.data, **message.attributes)
         for message in [*heard[::-1], *heard[::-1]]
     ]
     berth.serves(servable, 1, e2e.TWO)

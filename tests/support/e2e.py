@@ -17,7 +17,6 @@ from google.cloud import pubsub_v1
 from infra.demo import fleet
 from infra.demo.fleet import Fleet
 from infra.demo.load import Load
-from infra.local import pubsub
 from tests.support import models
 
 SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas"
@@ -241,7 +240,7 @@ class Outside:
         found = []
         with pubsub_v1.SubscriberClient() as client:
             for topic in (
-                pubsub.UPLOADS,
+                "uploads-finalized",
                 *("customer-events", "admission-requests", "shard-requests", "fleet-ticks"),
             ):
                 path = client.subscription_path(self.project, f"{topic}-dead")

@@ -81,14 +81,19 @@ def test_a_function_is_told_what_its_row_says_and_no_more(echo):
     assert not [name for name in seen["environment"] if name.startswith("BERTH")]
 
 
-def test_an_uploaded_object_arrives_as_finalized(echo):
+def test_an_uploaded_object_arrives_as_its_buckets_notification(echo):
     bucket = storage.client(echo.names["STORAGE_EMULATOR_HOST"], PROJECT).bucket("berth-uploads")
-    bucket.blob("acme/a b/1/é.pb").upload_from_string(b"12345")
+    name = "acme/a b/1/é\x07%.pb"
+    bucket.blob(name).upload_from_string(b"12345")
     (seen,) = until(lambda: echo.said("on_object"))
-    assert seen["attributes"]["type"] == "google.cloud.storage.object.v1.finalized"
-    assert seen["attributes"]["bucket"] == "berth-uploads"
-    assert seen["data"]["name"] == "acme/a b/1/é.pb"
-    assert seen["data"]["size"] == "5"
+    assert seen["attributes"]["type"] == "google.cloud.pubsub.topic.v1.messagePublished"
+    message = seen["data"]["message"]
+    assert message["attributes"]["eventType"] == "OBJECT_FINALIZE"
+    assert message["attributes"]["bucketId"] == "berth-uploads"
+    assert message["attributes"]["objectId"] == name
+    resource = json.loads(base64.b64decode(message["data"]))
+    assert (resource["name"], resource["size"]) == (name, "5")
+    assert resource["generation"] == message["attributes"]["objectGeneration"]
 
 
 def test_the_starter_template_is_there(echo):

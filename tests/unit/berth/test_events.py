@@ -192,24 +192,58 @@ def test_what_is_no_shard_request(event, reason):
         events.shard_request(event)
 
 
-def test_an_object_was_finalized():
-    data = {"bucket": "uploads", "name": "acme/digits/1/x", "generation": "42", "size": "1"}
-    assert events.uploaded(CloudEvent(EVENT, data)) == Uploaded("uploads", "acme/digits/1/x", 42)
+NOTICE = {
+    "notificationConfig": "projects/_/buckets/uploads/notificationConfigs/1",
+    "eventType": "OBJECT_FINALIZE",
+    "payloadFormat": "JSON_API_V1",
+    "bucketId": "uploads",
+    "objectId": "acme/digits/1/x",
+    "objectGeneration": "1763700000000000",
+    "eventTime": "2026-01-01T00:00:00Z",
+}
+
+
+@pytest.mark.parametrize("data", [None, b"", b'{"bucket": "b"}', b"\xff no JSON"])
+@pytest.mark.parametrize(
+    "name", ["acme/digits/1/x", "é/\u2028 /\x00\r\n", "\U0001f600" * 200, "../x", " "]
+)
+def test_an_object_was_finalized_and_the_attributes_alone_tell_which(name, data):
+    raw = base64.b64encode(data).decode() if data is not None else None
+    event = pubsub(b"", data=raw, attributes=NOTICE | {"objectId": name})
+    assert events.uploaded(event) == Uploaded("uploads", name, 1763700000000000)
 
 
 @pytest.mark.parametrize(
-    "data",
+    ("attributes", "reason"),
     [
-        *(None, b"x", [], {}),
-        {"bucket": "b"},
-        {"bucket": "b", "name": ""},
-        {"bucket": 7, "name": "x"},
-        {"bucket": "b", "name": "x", "generation": "new"},
-        {"bucket": "b", "name": "x", "generation": [1]},
+        (None, "no notification of a bucket"),
+        ([], "no notification of a bucket"),
+        ({}, "no notification of a bucket"),
+        (NOTICE | {"eventType": "OBJECT_DELETE"}, "of 'OBJECT_DELETE', not of OBJECT_FINALIZE"),
+        (NOTICE | {"eventType": "OBJECT_METADATA_UPDATE"}, "OBJECT_METADATA_UPDATE"),
+        (NOTICE | {"eventType": ["x"] * 1000}, "not of OBJECT_FINALIZE"),
+        (NOTICE | {"bucketId": ""}, "lacks 'bucketId'"),
+        (NOTICE | {"bucketId": 7}, "lacks 'bucketId'"),
+        (NOTICE | {"objectId": ""}, "lacks 'objectId'"),
+        (NOTICE | {"objectId": None}, "lacks 'objectId'"),
+        (NOTICE | {"objectGeneration": ""}, "lacks 'objectGeneration'"),
+        (NOTICE | {"objectGeneration": 1}, "lacks 'objectGeneration'"),
+        (NOTICE | {"objectGeneration": "-1"}, "no number"),
+        (NOTICE | {"objectGeneration": "new"}, "no number"),
+        (NOTICE | {"objectGeneration": "\u0661"}, "no number"),
+        (NOTICE | {"objectGeneration": "9" * 5000}, "no number"),
     ],
 )
-def test_what_is_no_object_event(data):
-    with pytest.raises(InvalidEvent):
+def test_what_is_no_notification_of_a_finalized_object(attributes, reason):
+    with pytest.raises(InvalidEvent) as caught:
+        events.uploaded(pubsub(b"{}", attributes=attributes))
+    assert reason in str(caught.value)
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize("data", [None, b"x", [], {}, {"bucket": "b", "name": "n"}])
+def test_what_is_no_message_is_no_notification(data):
+    with pytest.raises(InvalidEvent, match="no Pub/Sub message"):
         events.uploaded(CloudEvent(EVENT, data))
 
 
