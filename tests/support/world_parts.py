@@ -79,11 +79,19 @@ class Mount:
 class Failures:
     """Induced failures of a World."""
 
-    def fail(self, check) -> None:
-        """Call `check(kind, name)` before every call of every port; what it raises is its failure."""
-        self.uploads.before = self.models.before = self.control.before = check
-        self.workloads.before = self.servers.before = check
-        self.publisher.before = lambda topic: check("publish", topic)
+    @property
+    def ports(self):
+        """Every port's twin."""
+        stores = (self.uploads, self.models, self.control)
+        return (*stores, self.workloads, self.servers, self.publisher, self.probe, self.clock)
+
+    def fail(self, before, after=None) -> None:
+        """Call `before(kind, name)` and `after(kind, name)` at every call of every port.
+
+        What they raise is the call's failure: before it, or when its effect happened already.
+        """
+        for port in self.ports:
+            port.before, port.after = before, after
 
     def crash_at(self, number: int) -> None:
         """Let the running function die at its n-th call of any port."""
@@ -97,6 +105,4 @@ class Failures:
         self.fail(check)
 
     def revive(self) -> None:
-        self.uploads.before = self.models.before = self.control.before = None
-        self.workloads.before = self.servers.before = None
-        self.publisher.before = None
+        self.fail(None)

@@ -2,13 +2,13 @@
 
 import base64
 import threading
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import google_crc32c
 
 from berth import ports
+from berth.adapters.memory_calls import Called
 from berth.domain.errors import Conflict, NotFound, Retryable
 
 # A metadata key and value count towards 8 KiB for the whole object.
@@ -38,22 +38,19 @@ class MemoryBuckets:
         return MemoryObjectStore(self, bucket)
 
 
-class MemoryObjectStore:
+class MemoryObjectStore(Called):
     """One bucket.
 
-    `calls` counts the calls that arrived by kind, `writes` keeps (name, generation) of what was
-    written and `deletes` the names of what was deleted. `before`, when set, is called with
-    (kind, name) before each call; what it raises is the failure of the call, and it may write, as
-    a rival would.
+    `writes` keeps (name, generation) of what was written and `deletes` the names of what was
+    deleted. A call of `before` and `after` (see Called) names the object, a list its prefix.
     """
 
     def __init__(self, buckets: MemoryBuckets, bucket: str) -> None:
         """Share the objects of `bucket` with every other store of that name."""
+        super().__init__()
         self.bucket = bucket
-        self.calls: Counter[str] = Counter()
         self.writes: list[tuple[str, int]] = []
         self.deletes: list[str] = []
-        self.before: Callable[[str, str], None] | None = None
         self._buckets = buckets
         self._objects = buckets.objects.setdefault(bucket, {})
 
@@ -69,28 +66,27 @@ class MemoryObjectStore:
 
     def get(self, name: str) -> ports.StoredObject | None:
         """Return the newest generation, or None."""
-        self._called("get", name)
-        return self._objects.get(name)
+        with self._called("get", name):
+            return self._objects.get(name)
 
     def stat(self, name: str) -> ports.ObjectStat | None:
         """Return the newest generation's facts, or None."""
-        self._called("stat", name)
-        found = self._objects.get(name)
-        return found.stat if found else None
+        with self._called("stat", name):
+            found = self._objects.get(name)
+            return found.stat if found else None
 
     def list(self, prefix: str, *, limit: int | None = None) -> Sequence[ports.ObjectStat]:
         """Return what lies under a prefix, ordered by name."""
-        self._called("list", prefix)
-        with self._buckets.lock:
+        with self._called("list", prefix), self._buckets.lock:
             names = sorted(name for name in self._objects if name.startswith(prefix))
             return tuple(self._objects[name].stat for name in names[:limit])
 
     def folders(self, prefix: str) -> Sequence[str]:
         """Return the folders directly under a prefix."""
-        self._called("folders", prefix)
-        with self._buckets.lock:
-            below = [name[len(prefix) :] for name in self._objects if name.startswith(prefix)]
-        return tuple(sorted({rest.split("/", 1)[0] for rest in below if "/" in rest}))
+        with self._called("folders", prefix):
+            with self._buckets.lock:
+                below = [name[len(prefix) :] for name in self._objects if name.startswith(prefix)]
+            return tuple(sorted({rest.split("/", 1)[0] for rest in below if "/" in rest}))
 
     def put(
         self,
@@ -101,43 +97,35 @@ class MemoryObjectStore:
         metadata: Mapping[str, str] | None = None,
     ) -> int:
         """Write if the newest generation is `if_generation`."""
-        self._called("put", name)
-        _check(name, metadata or {})
-        with self._buckets.lock:
-            found = self._objects.get(name)
-            newest = found.stat.generation if found else 0
-            if if_generation is not None and newest != if_generation:
-                raise Conflict(
-                    f"{self.bucket}/{name}: generation {if_generation} is not the newest"
-                )
-            return self._write(name, bytes(data), dict(metadata or {})).generation
+        with self._called("put", name):
+            _check(name, metadata or {})
+            with self._buckets.lock:
+                found = self._objects.get(name)
+                newest = found.stat.generation if found else 0
+                if if_generation is not None and newest != if_generation:
+                    raise Conflict(
+                        f"{self.bucket}/{name}: generation {if_generation} is not the newest"
+                    )
+                return self._write(name, bytes(data), dict(metadata or {})).generation
 
     def copy_from(
         self, source_bucket: str, source: str, *, generation: int, name: str
     ) -> ports.ObjectStat:
         """Copy one pinned generation."""
-        self._called("copy_from", name)
-        with self._buckets.lock:
+        with self._called("copy_from", name), self._buckets.lock:
             pinned = _pinned(self._buckets.objects.get(source_bucket, {}), source, generation)
             return self._write(name, pinned.data, {})
 
     def delete(self, name: str) -> None:
         """Delete; absent is no error."""
-        self._called("delete", name)
-        with self._buckets.lock:
+        with self._called("delete", name), self._buckets.lock:
             if self._objects.pop(name, None):
                 self.deletes.append(name)
 
     def download(self, name: str, *, generation: int, into: Path) -> None:
         """Write one pinned generation to a file."""
-        self._called("download", name)
-        into.write_bytes(_pinned(self._objects, name, generation).data)
-
-    def _called(self, kind: str, name: str) -> None:
-        with self._buckets.lock:
-            self.calls[kind] += 1
-        if self.before:
-            self.before(kind, name)
+        with self._called("download", name):
+            into.write_bytes(_pinned(self._objects, name, generation).data)
 
     def _write(self, name: str, data: bytes, metadata: Mapping[str, str]) -> ports.ObjectStat:
         checksum = google_crc32c.value(data).to_bytes(4, "big")

@@ -1,13 +1,13 @@
 """Memory twin of the pods' ModelService: many TF Serving processes, keyed by address."""
 
 import threading
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from google.protobuf import text_format
 
 from berth import ports
+from berth.adapters.memory_calls import Called
 from berth.adapters.memory_server import MemoryServer
 from berth.domain.errors import Unavailable
 from berth.protos import tfserving_pb2
@@ -15,25 +15,24 @@ from berth.protos import tfserving_pb2
 LOADS = ports.VersionStatus("AVAILABLE")
 
 
-class MemoryModelServers:
+class MemoryModelServers(Called):
     """All servers of a test's world; they share one mount of model files.
 
     A `tick` of the twin is `seconds` long. A reload lets ticks of its own server pass until it ends
     or its timeout is over; every other change takes `tick`. Servers in `unreachable` do not answer.
-    `reloads` keeps (address, config text) of each push that arrived, `calls` counts by kind.
-    `before` as in MemoryObjectStore, with (kind, address).
+    `reloads` keeps (address, config text) of each push that arrived. A call of `before` and `after`
+    (see Called) names the address.
     """
 
     def __init__(self, *, load_ticks: int = 1, seconds: float = 0.1) -> None:
         """Start with no servers and no files."""
+        super().__init__()
         self.load_ticks = load_ticks
         self.seconds = seconds
         self.files: dict[str, dict[int, ports.VersionStatus]] = {}
         self.broken_on: dict[tuple[str, str, int], ports.VersionStatus] = {}
         self.unreachable: set[str] = set()
         self.reloads: list[tuple[str, str]] = []
-        self.calls: Counter[str] = Counter()
-        self.before: Callable[[str, str], None] | None = None
         self._servers: dict[str, MemoryServer] = {}
         self._lock = threading.RLock()
 
@@ -83,16 +82,14 @@ class MemoryModelServers:
         self, address: str, names: Sequence[str], *, timeout: float
     ) -> Mapping[str, Mapping[int, ports.VersionStatus]]:
         """Return what one server says of each name."""
-        self._called("statuses", address)
-        with self._lock:
+        with self._called("statuses", address), self._lock:
             server = self._reach(address)
             return {name: server.statuses(name) for name in names}
 
     def reload(self, address: str, config: str, *, timeout: float) -> str:
         """Push one config."""
-        self._called("reload", address)
         wanted = _parse(config)
-        with self._lock:
+        with self._called("reload", address), self._lock:
             server = self._reach(address)
             self.reloads.append((address, config))
             reload = server.submit(wanted)
@@ -103,12 +100,6 @@ class MemoryModelServers:
             if not reload.ended:
                 raise Unavailable(f"{address}: the reload did not end within {timeout} s")
             return reload.answer
-
-    def _called(self, kind: str, address: str) -> None:
-        with self._lock:
-            self.calls[kind] += 1
-        if self.before:
-            self.before(kind, address)
 
     def _reach(self, address: str) -> MemoryServer:
         server = self._servers.get(address)

@@ -2,13 +2,13 @@
 
 import copy
 import threading
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from berth import ports
 from berth.adapters import memory_manifests as manifests
+from berth.adapters.memory_calls import Called
 from berth.domain.errors import Conflict
 
 KINDS = ("Deployment", "Service", "HorizontalPodAutoscaler", "PodDisruptionBudget")
@@ -60,21 +60,20 @@ class _Live:
     forced: bool | None = None
 
 
-class MemoryWorkloads:
+class MemoryWorkloads(Called):
     """One namespace.
 
     `apply` creates pods at once (not started, no address); each `tick` starts new pods, asks the
     runtime whether those started before are ready, removes those that were terminating and takes
     one step of a rolling update (maxUnavailable 0, maxSurge 1). The status of a Deployment changes
-    its resourceVersion, as in a real cluster. `calls` counts by kind of call, `writes` keeps
-    (kind, name) of what changed the cluster. `before` as in MemoryObjectStore.
+    its resourceVersion, as in a real cluster. `writes` keeps (kind, name) of what changed the
+    cluster. A call of `before` and `after` (see Called) names the shard, object or pod.
     """
 
     def __init__(self, clock: ports.Clock, runtime: Runtime | None = None) -> None:
         """Start with an empty namespace."""
-        self.calls: Counter[str] = Counter()
+        super().__init__()
         self.writes: list[tuple[str, str]] = []
-        self.before: Callable[[str, str], None] | None = None
         self.runtime: Runtime = runtime or InstantRuntime()
         self._clock = clock
         self._objects: dict[tuple[str, str], dict[str, Any]] = {}
@@ -86,23 +85,21 @@ class MemoryWorkloads:
 
     def observe(self, shard: str) -> ports.Workload:
         """Return the shard's objects and pods."""
-        self._called("observe", shard)
-        with self._lock:
+        with self._called("observe", shard), self._lock:
             objects = {kind: copy.deepcopy(self._objects.get((kind, shard))) for kind in KINDS}
             return ports.Workload(objects=objects, pods=self._pods_of(shard))
 
     def pods(self, shard: str) -> tuple[ports.Pod, ...]:
         """Return the shard's pods, ordered by name."""
-        self._called("pods", shard)
-        return self._pods_of(shard)
+        with self._called("pods", shard):
+            return self._pods_of(shard)
 
     def apply(self, manifest: Mapping[str, Any]) -> None:
         """Apply; nothing changes, resourceVersion included, when nothing is new."""
         kind, name = str(manifest["kind"]), str(manifest["metadata"]["name"])
-        self._called("apply", f"{kind}/{name}")
         wanted = copy.deepcopy(dict(manifest))
         expected = wanted["metadata"].pop("resourceVersion", None)
-        with self._lock:
+        with self._called("apply", f"{kind}/{name}"), self._lock:
             live = self._objects.get((kind, name), {})
             # As a real server does: an object that is gone is created, whatever was expected of it.
             if live and expected and expected != live["metadata"]["resourceVersion"]:
@@ -116,8 +113,7 @@ class MemoryWorkloads:
 
     def delete_pod(self, name: str, *, uid: str) -> None:
         """Let one pod terminate; its replacement is created at once."""
-        self._called("delete_pod", name)
-        with self._lock:
+        with self._called("delete_pod", name), self._lock:
             live = self._pods.get(name)
             if live and live.pod.uid == uid and not live.pod.terminating:
                 self.writes.append(("Pod", name))
@@ -160,12 +156,6 @@ class MemoryWorkloads:
             live.forced = ready
             if ready is not None:
                 live.pod = replace(live.pod, ready=ready)
-
-    def _called(self, kind: str, name: str) -> None:
-        with self._lock:
-            self.calls[kind] += 1
-        if self.before:
-            self.before(kind, name)
 
     def _pods_of(self, shard: str) -> tuple[ports.Pod, ...]:
         with self._lock:

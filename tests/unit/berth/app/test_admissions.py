@@ -231,7 +231,9 @@ def test_a_bad_name_is_answered_once(name):
 
 def test_an_object_of_another_bucket_is_refused():
     world = worlds.signed_up()
-    body = {"bucket": "other", "name": "acme/digits/1/saved_model.pb", "generation": "1"}
+    name = "acme/digits/1/saved_model.pb"
+    body = {"eventType": "OBJECT_FINALIZE", "bucketId": "other", "objectId": name}
+    body |= {"objectGeneration": "1"}
     world.send("uploaded", json.dumps(body).encode())
     world.run()
     ((topic, error),) = world.refused
