@@ -38,8 +38,9 @@ unit: venv ## Unit tests: no sockets, seconds
 	$(PYTEST) tests/unit
 
 .PHONY: golden
-golden: venv ## Write the golden files of the unit tests anew; review the difference
+golden: venv tools ## Write the golden files of the tests anew; review the difference
 	$(PYTEST) -n 2 tests/unit/berth/domain/test_workload.py --golden
+	$(PYTEST) -n 2 --dist loadfile tests/contract/test_manifests.py tests/contract/test_rbac.py -k golden --golden
 
 # These wait more than they compute. A file stays in one process, and so each emulator has but one user.
 .PHONY: contract

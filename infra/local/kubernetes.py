@@ -133,6 +133,7 @@ def _apiserver(binary: Path, folder: Path, ports: Ports) -> tuple[str, ...]:
         *(f"--etcd-cafile={keys}/ca.crt", f"--etcd-certfile={keys}/etcd-client.crt"),
         f"--etcd-keyfile={keys}/etcd-client.key",
         *("--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction"),
+        "--allow-privileged=true",  # as on GKE: it is Pod Security that refuses
         f"--token-auth-file={folder}/tokens.csv",
         *(f"--service-account-issuer={issuer}", f"--service-account-key-file={keys}/accounts.pub"),
         f"--service-account-signing-key-file={keys}/accounts.key",

@@ -15,7 +15,7 @@ import yaml
 from infra import functions
 
 FOLDER = functions.ROOT / "k8s"
-_NAME = re.compile(r"\$\{([^}]*)\}?")
+_NAME = re.compile(r"\$\{([^}]*)(\}?)")
 Object = dict[str, Any]
 
 
@@ -30,21 +30,21 @@ def render(overlay: str | Path, values: Mapping[str, str]) -> list[Object]:
     Raises ManifestError: no kubectl, kustomize's complaint, names without a value.
     """
     folder = FOLDER / "overlays" / overlay if isinstance(overlay, str) else overlay
-    objects = [one for one in yaml.safe_load_all(build(folder)) if one is not None]
-    unfilled = sorted({name for text in _texts(objects) for name in _missing(text, values)})
+    objects = build(folder)
+    unfilled = sorted(name for name in names(objects) if not values.get(name))
     if unfilled:
         raise ManifestError(f"{folder}: no value for {', '.join(unfilled)}")
     return [_filled(one, values) for one in objects]
 
 
-def names(folder: Path) -> set[str]:
-    """The names that an overlay asks values for. Raises ManifestError."""
-    objects = yaml.safe_load_all(build(folder))
-    return {name for text in _texts(list(objects)) for name in _NAME.findall(text)}
+def names(objects: list[Object]) -> set[str]:
+    """What objects ask values for: NAME for each ${NAME}; "${NAME" where it is not closed."""
+    found = (one for text in _texts(objects) for one in _NAME.finditer(text))
+    return {one[1] if one[2] else one[0] for one in found}
 
 
-def build(folder: Path) -> str:
-    """What kustomize makes of a folder, as YAML. Raises ManifestError."""
+def build(folder: Path) -> list[Object]:
+    """What kustomize makes of a folder. Raises ManifestError."""
     kubectl = shutil.which("kubectl")
     if kubectl is None:
         raise ManifestError("kubectl is needed: gcloud components install kubectl")
@@ -52,7 +52,7 @@ def build(folder: Path) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise ManifestError(f"{folder}: {done.stderr.strip().removeprefix('error: ')}")
-    return done.stdout
+    return [one for one in yaml.safe_load_all(done.stdout) if one is not None]
 
 
 def _texts(value: Any) -> Iterator[str]:  # noqa: ANN401 - any YAML
@@ -65,12 +65,6 @@ def _texts(value: Any) -> Iterator[str]:  # noqa: ANN401 - any YAML
     elif isinstance(value, list):
         for inner in value:
             yield from _texts(inner)
-
-
-def _missing(text: str, values: Mapping[str, str]) -> Iterator[str]:
-    for found in _NAME.finditer(text):
-        if not found[0].endswith("}") or not values.get(found[1]):
-            yield found[0]
 
 
 def _filled(value: Any, values: Mapping[str, str]) -> Any:  # noqa: ANN401 - any YAML

@@ -84,12 +84,11 @@ def _kustomization(document: Document) -> Iterator[Problem]:
 def _overlay(folder: Path, documents: list[Document]) -> Iterator[Problem]:
     """An overlay as it would be applied: it builds, and has what the shard's pods refer to."""
     try:
-        unknown = rendering.names(folder) - NAMES
-        objects = rendering.render(folder, dict.fromkeys(NAMES, "192.0.2.0/24"))
+        objects = rendering.build(folder)
     except rendering.ManifestError as error:
         yield Problem(folder / "kustomization.yaml", 1, str(error))
         return
-    if unknown:
+    if unknown := rendering.names(objects) - NAMES:
         text = f"nothing fills {', '.join(sorted(unknown))}"
         yield Problem(folder / "kustomization.yaml", 1, text)
     there = {(one["kind"], one["metadata"]["name"]) for one in objects}

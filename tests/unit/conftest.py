@@ -18,7 +18,3 @@ def nothing_outside(monkeypatch):
     for name in list(os.environ):
         if name not in KEPT and not name.startswith("PYTEST_"):
             monkeypatch.delenv(name)
-
-
-def pytest_addoption(parser):
-    parser.addoption("--golden", action="store_true", help="write golden files anew")
