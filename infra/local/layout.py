@@ -7,9 +7,9 @@ from pathlib import Path
 
 from berth.adapters import gcs
 from infra import functions, schedules, templates
-from infra.local import cluster, http, instances, pubsub, route, storage
+from infra.local import cluster, http, instances, ports, pubsub, route, storage
 from infra.local.part import Part, Step
-from infra.local.site import PROJECT, Site
+from infra.local.site import LOCATION, PROJECT, Site
 
 _TICKS = "fleet-ticks"
 
@@ -57,8 +57,8 @@ def plan(here: Site, options: Options) -> Layout:
         nodes += cluster.parts(here)
     told = environment | cluster.environment(here, running=options.cluster)
     nodes += instances.parts(here, told)
-    awaited = ("templates", "manifests") if options.cluster else ("templates",)
-    nodes += [_relay(here), _ticker(here, awaited)]
+    awaited = ("ticker", "templates", *(("manifests",) if options.cluster else ()))
+    nodes += [_relay(here), _ticker(here), Step("schedules", partial(_schedules, here), awaited)]
     return Layout(tuple(one for one in nodes if one.name not in options.without), environment)
 
 
@@ -74,6 +74,7 @@ def _environment(here: Site) -> dict[str, str]:
         "BERTH_CUSTOMER_TOPIC": here.topics.topic("customer-events"),
         "BERTH_EVENTS_TOPIC": here.topics.topic("model-events"),
         "BERTH_STATUS_URL": f"{here.relay_url}/http/status",
+        "BERTH_SCHEDULER_HOST": here.scheduler,
         "BERTH_TICK_TOPIC": here.topics.topic(_TICKS),
         "BERTH_AUDIT_LOG": str(here.kube / "audit.log"),
     }
@@ -123,15 +124,27 @@ def _relay(here: Site) -> Part:
     )
 
 
-def _ticker(here: Site, after: tuple[str, ...]) -> Part:
+def _ticker(here: Site) -> Part:
     return Part(
         name="ticker",
-        argv=(sys.executable, "-m", "infra.local.ticker", PROJECT),
-        ready=lambda: True,
+        argv=(
+            *(sys.executable, "-m", "infra.local.ticker"),
+            *(str(here.scheduler_port), str(here.folder.path / "jobs.json")),
+        ),
+        ready=partial(ports.listens, here.scheduler_port),
         environment={
             "PYTHONPATH": functions.PYTHONPATH,
             "PUBSUB_EMULATOR_HOST": here.topics.host,
         },
-        after=after,
+        after=("topics",),
         restart=True,
     )
+
+
+def _schedules(here: Site) -> None:
+    """As the deployment does it; and all that is new runs once: a fleet need not wait a minute."""
+    with schedules.connect(here.scheduler) as client:
+        for verb, job in schedules.apply_all(client, PROJECT, LOCATION):
+            if verb == "create":
+                with schedules.explained(f"run {schedules.short(job)}", job.name):
+                    client.run_job(name=job.name)

@@ -9,6 +9,7 @@ from infra.local.setup import Tools
 from infra.local.state import Folder
 
 PROJECT = "berth-local"
+LOCATION = "local"
 NAMESPACE = "berth"
 NODE = "local-1"
 
@@ -23,6 +24,7 @@ class Site:
     storage_port: int
     pubsub_port: int
     relay_port: int
+    scheduler_port: int
     instances: dict[str, list[int]]
     cluster: kubernetes.Ports
     network: str
@@ -38,6 +40,11 @@ class Site:
         return f"http://127.0.0.1:{self.storage_port}"
 
     @property
+    def scheduler(self) -> str:
+        """Cloud Scheduler's "host:port"."""
+        return f"127.0.0.1:{self.scheduler_port}"
+
+    @property
     def topics(self) -> pubsub.Project:
         """Pub/Sub's project."""
         return pubsub.Project(f"127.0.0.1:{self.pubsub_port}", PROJECT)
@@ -51,10 +58,10 @@ class Site:
 def choose(folder: Folder, tools: Tools, table: dict[str, Function], network: str) -> Site:
     """Choose ports for everything."""
     count = sum(one.local_instances for one in table.values())
-    own = ports.free(8 + count)
-    taken = iter(own[8:])
+    own = ports.free(9 + count)
+    taken = iter(own[9:])
     instances = {
         name: [next(taken) for _ in range(one.local_instances)] for name, one in table.items()
     }
-    cluster = kubernetes.Ports(*own[3:8])
-    return Site(folder, tools, table, own[0], own[1], own[2], instances, cluster, network)
+    cluster = kubernetes.Ports(*own[4:9])
+    return Site(folder, tools, table, own[0], own[1], own[2], own[3], instances, cluster, network)

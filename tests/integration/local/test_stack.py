@@ -12,9 +12,10 @@ import psutil
 import pytest
 import requests
 
+from infra import schedules
 from infra.local import stack, state, storage
 from infra.local.layout import Options
-from infra.local.site import PROJECT
+from infra.local.site import LOCATION, PROJECT
 from infra.local.stack import NotStarted
 
 ECHO = Path(__file__).parents[2] / "support" / "echo" / "functions.yaml"
@@ -101,6 +102,37 @@ def test_the_starter_template_is_there(echo):
     names = {blob.name for blob in bucket.list_blobs(prefix="templates/starter/1/")}
     assert "templates/starter/1/saved_model.pb" in names
     assert "templates/starter/1/variables/variables.index" in names
+
+
+def test_the_schedules_are_applied_as_a_deployment_does_and_all_of_them_ran_once(echo):
+    host, log = echo.names["BERTH_SCHEDULER_HOST"], echo.stack.log("ticker")
+    with schedules.connect(host) as client:
+        assert schedules.apply_all(client, PROJECT, LOCATION) == []
+    for one in schedules.read():
+        until(lambda one=one: f"berth-{one.name} -> {one.topic}" in log.read_text())
+
+
+def test_jobs_and_their_messages_survive_the_death_of_cloud_scheduler(echo):
+    heard = f"{echo.pubsub}/subscriptions/heard"
+    topic = f"projects/{PROJECT}/topics/fleet-ticks"
+    requests.put(heard, json={"topic": topic}, timeout=10).raise_for_status()
+    pid = echo.stack.parts["ticker"]
+    psutil.Process(pid).kill()
+    until(lambda: echo.stack.parts.get("ticker", pid) != pid)
+    with schedules.connect(echo.names["BERTH_SCHEDULER_HOST"]) as client:
+        name = f"projects/{PROJECT}/locations/{LOCATION}/jobs/berth-sweep"
+        ran = client.run_job(name=name, retry=schedules.RETRY)
+        assert ran.pubsub_target.topic_name == topic
+        assert schedules.apply_all(client, PROJECT, LOCATION) == []
+    sweeps = []
+
+    def swept():
+        pulled = requests.post(f"{heard}:pull", json={"maxMessages": 9}, timeout=30).json()
+        data = [base64.b64decode(m["message"]["data"]) for m in pulled.get("receivedMessages", ())]
+        sweeps.extend(one for one in data if one == b'{"sweep": true}')
+        return sweeps
+
+    until(swept)
 
 
 def test_a_raised_exception_is_delivered_again(echo):

@@ -1,16 +1,19 @@
 """Schedules: the difference between the file and Cloud Scheduler."""
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
-from google.cloud import scheduler_v1
+import yaml
+from google.api_core import exceptions
+from google.auth.exceptions import DefaultCredentialsError
+from google.cloud.scheduler_v1 import Job
 
 from infra import schedules
-from infra.local import ticker
 from infra.schedules import Schedule
 
 TICK = Schedule(name="tick", schedule="* * * * *", topic="fleet-ticks")
-PAUSED = scheduler_v1.Job.State.PAUSED
+PAUSED = Job.State.PAUSED
 
 
 def job(**fields):
@@ -21,7 +24,7 @@ def job(**fields):
 
 
 def foreign():
-    return scheduler_v1.Job(name="projects/p/locations/l/jobs/somebody-elses")
+    return Job(name="projects/p/locations/l/jobs/somebody-elses")
 
 
 @pytest.mark.parametrize(
@@ -45,21 +48,71 @@ def test_the_plan(wanted, observed, verbs):
 
 def test_two_schedules_of_one_name_are_refused(tmp_path):
     path = tmp_path / "schedules.yaml"
-    row = "  - {name: a1, schedule: '* * * * *', topic: t}\n"
+    row = "  - {name: a1, schedule: '* * * * *', topic: things}\n"
     path.write_text("schedules:\n" + row * 2)
     with pytest.raises(ValueError, match="two schedules"):
         schedules.read(path)
 
 
 @pytest.mark.parametrize(
-    ("line", "zone", "due"),
+    ("change", "named"),
     [
-        ("* * * * *", "Etc/UTC", "2026-01-01T10:31:00+00:00"),
-        ("7 * * * *", "Etc/UTC", "2026-01-01T11:07:00+00:00"),
-        ("0 12 * * *", "Europe/Berlin", "2026-01-01T11:00:00+00:00"),
+        ({"schedule": "* * * *"}, "schedule"),
+        ({"schedule": "0 * * * * *"}, "schedule"),
+        ({"schedule": "61 * * * *"}, "schedule"),
+        ({"schedule": "every 5 minutes"}, "schedule"),
+        ({"time_zone": "Europe/Nowhere"}, "time_zone"),
+        ({"topic": "projects/p/topics/t"}, "topic"),
+        ({"description": "x" * 501}, "description"),
+        ({"retries": 6}, "retries"),
+        ({"name": "Tick"}, "name"),
+        ({"colour": "red"}, "colour"),
     ],
 )
-def test_when_a_schedule_is_due(line, zone, due):
-    schedule = TICK.model_copy(update={"schedule": line, "time_zone": zone})
-    now = datetime(2026, 1, 1, 10, 30, 5, tzinfo=UTC)
-    assert ticker.following(schedule, now).isoformat() == due
+def test_a_wrong_key_is_named_before_anything_is_asked_of_the_cloud(tmp_path, change, named):
+    path = tmp_path / "schedules.yaml"
+    row = {"name": "tick", "schedule": "* * * * *", "topic": "ticks"} | change
+    path.write_text(yaml.safe_dump({"schedules": [row]}))
+    with pytest.raises(ValueError, match=rf"schedules\.0\.{named}"):
+        schedules.read(path)
+
+
+def test_what_is_not_executed_any_more_is_updated():
+    broken = job(state=Job.State.UPDATE_FAILED)
+    assert schedules.plan([(job(), False)], [broken]) == [("update", job())]
+
+
+def test_what_the_service_adds_is_no_difference():
+    kept = job(state=Job.State.ENABLED, user_update_time=datetime(2026, 1, 1, tzinfo=UTC))
+    kept.retry_config.max_backoff_duration = timedelta(hours=1)
+    assert schedules.plan([(job(), False)], [kept]) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "mended"),
+    [
+        (exceptions.PermissionDenied("no"), "roles/cloudscheduler.admin on project p"),
+        (
+            exceptions.PermissionDenied("reason: SERVICE_DISABLED"),
+            "gcloud services enable cloudscheduler.googleapis.com --project p",
+        ),
+        (exceptions.NotFound("no"), "Cloud Scheduler is in l "),
+        (exceptions.InvalidArgument("no"), "mend schedules.yaml"),
+        (exceptions.AlreadyExists("no"), "run this again"),
+        (exceptions.FailedPrecondition("no"), "run this again"),
+        (exceptions.ServiceUnavailable("no"), "run this again"),
+        (exceptions.RetryError("no", cause=None), "run this again"),
+        (exceptions.Unauthenticated("no"), "gcloud auth application-default login"),
+        (DefaultCredentialsError("no"), "gcloud auth application-default login"),
+    ],
+    ids=lambda one: type(one).__name__ if isinstance(one, Exception) else "",
+)
+def test_a_failure_is_named_with_what_mends_it(error, mended):
+    name = "projects/p/locations/l/jobs/berth-tick"
+    with (
+        pytest.raises(schedules.ScheduleError, match=re.escape(mended)) as caught,
+        schedules.explained("create berth-tick", name),
+    ):
+        raise error
+    assert str(caught.value).startswith("Cloud Scheduler: create berth-tick: ")
+    assert caught.value.__cause__ is error
