@@ -1,8 +1,10 @@
-"""Log lines that the real use cases write through the real edge, as Cloud Logging would store them."""
+"""Log lines that the real use cases write through the real edge, as Cloud Logging would store them,
+and what its filters and extractors make of them."""
 
 import contextlib
 import io
 import json
+import re
 
 import structlog
 
@@ -17,6 +19,9 @@ FUNCTIONS = {
     "shards": "reconcile_shard",
     "ticks": "reconcile_fleet",
 }
+
+CONDITION = re.compile(r'([A-Za-z_.]+)(=~|=)"([^"]*)"')
+EXTRACTOR = re.compile(r'(?:EXTRACT\(([A-Za-z_.]+)\)|REGEXP_EXTRACT\(([A-Za-z_.]+), "([^"]+)"\))')
 
 
 class LoggedWorld(World):
@@ -119,3 +124,29 @@ def _edges(world):
         edge.run("reconcile_fleet", event, parse=lambda given: given, handler=Broken)
     world.control.before = _gone
     assert edge.answer("status", world.status.fleet)[1] == 503
+
+
+def field(entry, path):
+    """A field of a log entry, or None."""
+    for key in path.split("."):
+        entry = entry.get(key) if isinstance(entry, dict) else None
+    return entry
+
+
+def matches(entry, filter_text):
+    """Evaluate the part of Cloud Logging's query language that our filters use, and no other."""
+    answers = []
+    for condition in filter_text.split(" AND "):
+        path, operator, wanted = CONDITION.fullmatch(condition).groups()
+        value = str(field(entry, path) or "")
+        answers.append(re.search(wanted, value) if operator == "=~" else value == wanted)
+    return all(answers)
+
+
+def extracted(entry, extractor):
+    """The value of a label or of a distribution."""
+    plain, path, pattern = EXTRACTOR.fullmatch(extractor).groups()
+    if plain:
+        return field(entry, plain)
+    found = re.search(pattern, str(field(entry, path)))
+    return found and found[1]
