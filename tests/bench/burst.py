@@ -15,7 +15,7 @@ from berth.domain.observation import AVAILABLE
 from infra import functions
 from infra.demo.fleet import Fleet
 from infra.local.stack import Stack
-from tests.bench import evidence
+from tests.bench import evidence, memory
 from tests.bench.evidence import Mark, Writes
 from tests.bench.served import percentile
 from tests.support import models
@@ -45,11 +45,12 @@ def measure(stack: Stack, fleet: Fleet, *, count: int = 100) -> dict[str, Any]:
     customers = [f"burst-{number}" for number in range(count)]
     began = time.monotonic()
     wanted = {f"{customer}.{model}" for customer in customers for model in ("starter", "own")}
-    with ThreadPoolExecutor(1) as pool:
-        sending = pool.submit(_send, fleet, customers)
-        served = _wait(fleet, wanted, began)
-        sent = sending.result()
-    _quiet(stack, mark)
+    with memory.Peaks(stack) as peaks:
+        with ThreadPoolExecutor(1) as pool:
+            sending = pool.submit(_send, fleet, customers)
+            served = _wait(fleet, wanted, began)
+            sent = sending.result()
+        _quiet(stack, mark)
     lost = sorted(wanted - _available(fleet, wanted))
     return {
         "uploads": count,
@@ -67,6 +68,7 @@ def measure(stack: Stack, fleet: Fleet, *, count: int = 100) -> dict[str, Any]:
         "delivered_twice": _twice(mark),
         "passes": {name: _outcomes(mark, name) for name in _driven()},
         "storage_requests": dict(mark.requests()),
+        "peak_mib": peaks.mib(),
     }
 
 

@@ -126,6 +126,9 @@ def _burst(found: dict[str, Any]) -> Iterator[str]:
     yield from _table(head, rows)
     yield ""
     yield f"Passes by outcome: {found['passes']}"
+    yield ""
+    most = ", ".join(f"`{name}` {mib:.0f}" for name, mib in found["peak_mib"].items())
+    yield f"The most resident memory of one instance with its children, in MiB: {most}."
 
 
 def _idle(found: dict[str, Any]) -> Iterator[str]:
