@@ -8,18 +8,20 @@ import pytest
 from infra.demo.replicas import NAMESPACE
 
 MAY = [
-    *(f"{verb} deployments.apps" for verb in ("get", "list", "create", "patch")),
-    *("get pods", "list pods", "delete pods", "patch services"),
+    *(f"{verb} deployments.apps" for verb in ("get", "create", "patch")),
+    *("list pods", "delete pods", "patch services"),
     *("patch horizontalpodautoscalers.autoscaling", "patch poddisruptionbudgets.policy"),
 ]
 MAY_NOT = [
     *(
         "delete deployments.apps",
+        "list deployments.apps",
         "update deployments.apps",
         "patch deployments.apps --subresource=scale",
     ),
     *(
         "create pods",
+        "get pods",
         "create pods --subresource=exec",
         "create pods --subresource=eviction",
         "get secrets",
