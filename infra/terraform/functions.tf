@@ -47,7 +47,7 @@ locals {
     for name, function in local.called : name => {
       for key, text in function.environment : key => join("", [
         for piece in regexall("[$][{][A-Z_]+[}]|[^$]+|[$]", text) :
-        startswith(piece, "$") && length(piece) > 1 ? local.called_values[trim(piece, "$${}")] : piece
+        startswith(piece, "$") && length(piece) > 1 ? local.called_values[substr(piece, 2, length(piece) - 3)] : piece
       ])
     }
   }
@@ -55,7 +55,7 @@ locals {
     for name, function in local.triggered : name => {
       for key, text in function.environment : key => join("", [
         for piece in regexall("[$][{][A-Z_]+[}]|[^$]+|[$]", text) :
-        startswith(piece, "$") && length(piece) > 1 ? local.triggered_values[trim(piece, "$${}")] : piece
+        startswith(piece, "$") && length(piece) > 1 ? local.triggered_values[substr(piece, 2, length(piece) - 3)] : piece
       ])
     }
   }
@@ -65,6 +65,7 @@ locals {
 }
 
 resource "google_cloudfunctions2_function" "called" {
+  #checkov:skip=CKV_GCP_124:A call from another function does not come from the network, and people ask the status; IAM refuses everybody else
   for_each = local.called
 
   name        = "berth-${replace(each.key, "_", "-")}"
