@@ -35,13 +35,13 @@ def build(site: Site) -> str:
         return "unchanged"
     config = site.folder / "cloudbuild.json"
     config.write_text(json.dumps(_config(site), indent=1))
-    shell.run(
+    shell.follow(
         (
             *("gcloud", "builds", "submit", str(image.FOLDER), f"--config={config}"),
             f"--gcs-source-staging-dir=gs://{site.bucket('bundles')}/{image.NAME}",
             *(f"--project={site.project}", f"--region={site.region}", "--quiet"),
         ),
-        log=site.log,
+        site.log,
     )
     return f"built {reference(site)}"
 

@@ -95,7 +95,7 @@ def _infrastructure(site: Site) -> str:
     plan = terraform.plan()
     if plan.empty:
         return UNCHANGED
-    site.say(f"  {plan}; this takes a while, and {site.log} tells more")
+    site.say(f"  {plan}; the first time takes a quarter of an hour: {site.log}")
     terraform.apply(plan)
     return f"applied: {plan}"
 
@@ -104,7 +104,7 @@ def _infrastructure_dry(site: Site) -> list[str]:
     _bundles(site)
     terraform = Terraform(site, scratch=_observed_state(site) is None)
     terraform.init()
-    return [f"{verb} {address}" for verb, address in terraform.plan().changes]
+    return [f"{verb} {address}" for verb, address in terraform.plan(dry=True).changes]
 
 
 def _manifests(site: Site) -> str:

@@ -66,11 +66,15 @@ class Terraform:
         )
         self._run("init", *_QUIET, "-reconfigure", *(() if self._scratch else backend))
 
-    def plan(self, *targets: str, destroy: bool = False) -> Plan:
-        """Compare what is there with infra/terraform, and save the difference."""
+    def plan(self, *targets: str, destroy: bool = False, dry: bool = False) -> Plan:
+        """Compare what is there with infra/terraform, and save the difference.
+
+        A dry plan is not to be applied, and so takes no lock.
+        """
         path = self._site.folder / "plan"
         options = [f"-out={path}", "-detailed-exitcode", *self._variables()]
         options += ["-destroy"] if destroy else []
+        options += ["-lock=false"] if dry else []
         options += [f"-target={one}" for one in targets]
         done = self._run("plan", *_QUIET, *options, accept=(0, _CHANGED))
         shown = json.loads(self._run("show", "-json", str(path)).stdout)
@@ -78,7 +82,8 @@ class Terraform:
 
     def apply(self, plan: Plan) -> None:
         """Carry a saved plan out."""
-        self._run("apply", *_QUIET, str(plan.path))
+        words = ("apply", *_QUIET, str(plan.path))
+        shell.follow((*self._program, *words), self._site.log, self._environment)
 
     def addresses(self) -> list[str]:
         """Every resource in the state, data sources left out."""

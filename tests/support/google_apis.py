@@ -49,7 +49,8 @@ class GoogleApis(grpc.GenericRpcHandler):
         self._server.add_generic_rpc_handlers((self,))
         port = self._server.add_insecure_port("127.0.0.1:0")
         self._server.start()
-        self.channel = grpc.insecure_channel(f"127.0.0.1:{port}")
+        self.address = f"127.0.0.1:{port}"
+        self.channel = grpc.insecure_channel(self.address)
 
     def close(self):
         self.channel.close()
