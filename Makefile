@@ -59,6 +59,10 @@ e2e: venv tools ## The whole of Berth on a local stack of its own
 bench: venv tools ## Time to served, bursts, idle passes, imports: docs/bench.md and docs/bench.json
 	$(PY) -m tests.bench
 
+.PHONY: inventory
+inventory: venv ## Write docs/inventory.md anew; review the difference
+	@$(PY) -m infra.inventory
+
 .PHONY: tools
 tools: venv ## Build and check what the local stack and the tests need, cached by version
 	@$(PY) -m infra.local.setup
