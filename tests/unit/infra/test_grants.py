@@ -137,7 +137,9 @@ def test_nobody_may_write_what_the_pods_boot_from_but_who_makes_it():
 def test_promoted_models_can_be_made_but_not_replaced():
     for name, row in TABLE.functions.items():
         if "models" in row.buckets:
-            assert not row.buckets["models"].using("storage.objects.delete", "acme/digits/1/x"), name
+            assert not row.buckets["models"].using("storage.objects.delete", "acme/digits/1/x"), (
+                name
+            )
 
 
 def test_the_document_on_security_shows_the_table():
