@@ -42,18 +42,6 @@ def test_nothing_has_an_external_address(environment):
 
 
 @BOTH
-def test_only_reconcile_shard_is_in_the_network(environment):
-    inside = {
-        function["name"]
-        for function in cloud_plan.resources(
-            environment, "google_cloudfunctions2_function"
-        ).values()
-        if function["service_config"][0]["direct_vpc_network_interface"]
-    }
-    assert inside == {"berth-reconcile-shard"}
-
-
-@BOTH
 def test_the_only_way_out_is_to_google(environment):
     network = only(environment, "google_compute_network")
     assert network["delete_default_routes_on_create"]
