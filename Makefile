@@ -33,6 +33,10 @@ check: venv ## Static checks: ruff, mypy, import-linter, the house rules
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports --no-logo
 
+.PHONY: policies
+policies: venv ## checkov over the plans, the manifests and the image; a test of make integration
+	@$(PY) -m infra.policies
+
 .PHONY: unit
 unit: venv ## Unit tests: no sockets, seconds
 	$(PYTEST) tests/unit
