@@ -3,6 +3,7 @@
 import pytest
 import yaml
 
+from berth.domain import quotas
 from infra import functions
 from infra.functions import TableError
 
@@ -31,6 +32,16 @@ def test_the_projects_own_table_names_a_folder_and_an_account_each():
     found = functions.read()
     assert all(one.source.name == name for name, one in found.items())
     assert len({one.identity for one in found.values()}) == len(found)
+
+
+def test_the_probe_has_room_for_every_plans_files_and_load_and_for_tensorflow():
+    """Cloud Run keeps files in memory."""
+    largest = max(
+        plan.version_bytes // quotas.MIB + plan.memory_mib for plan in quotas.PLANS.values()
+    )
+    probe = functions.read()["probe_model"]
+    assert probe.concurrency == 1
+    assert probe.memory >= largest + 416
 
 
 @pytest.mark.parametrize(
