@@ -15,6 +15,7 @@ from berth.domain.workload import Buckets
 from infra import manifests
 from infra.functions import ROOT
 from infra.manifests import schema
+from tests.support.node_cluster import until
 
 PROJECT = "example-project"
 USER = f"berth-reconcile-shard@{PROJECT}.iam.gserviceaccount.com"
@@ -76,11 +77,16 @@ def apply(kubeconfig, objects, *words):
 
 def crds(kubeconfig):
     """Make the custom kinds known."""
-    monitor = yaml.safe_load(service_monitor_crd().read_text())
-    kubectl(kubeconfig, "apply", "--server-side", "-f", "-", given=[monitor, pod_monitoring_crd()])
-    for crd in (monitor, pod_monitoring_crd()):
-        name = f"crd/{crd['metadata']['name']}"
-        kubectl(kubeconfig, "wait", "--for=condition=Established", "--timeout=20s", name)
+    wanted = [yaml.safe_load(service_monitor_crd().read_text()), pod_monitoring_crd()]
+    kubectl(kubeconfig, "apply", "--server-side", "-f", "-", given=wanted)
+    for crd in wanted:
+        until(lambda name=crd["metadata"]["name"]: _established(kubeconfig, name))
+
+
+def _established(kubeconfig, name):
+    found = json.loads(kubectl(kubeconfig, "get", "crd", name, "-o", "json").stdout)
+    conditions = found.get("status", {}).get("conditions") or ()
+    return any(one["type"] == "Established" and one["status"] == "True" for one in conditions)
 
 
 @functools.cache
