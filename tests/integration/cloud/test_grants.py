@@ -82,8 +82,11 @@ def test_each_verb_is_a_role_with_its_permissions_and_no_others():
         for verb in access.objects()
     }
     verbs = {f"berth{verb.title()}": sorted(grants.PERMISSIONS[verb]) for verb in used}
-    upload = {f"storage.objects.{one}" for one in ("create", "delete", "get", "list")}
-    assert found == verbs | {"berthUpload": sorted(upload)}
+    people = {
+        "berthConnect": [f"container.clusters.{one}" for one in ("connect", "get")],
+        "berthUpload": [f"storage.objects.{one}" for one in ("create", "delete", "get", "list")],
+    }
+    assert found == verbs | people
 
 
 def test_topics_are_published_on_by_those_of_the_table_and_by_google():
@@ -146,6 +149,15 @@ def test_nobody_else_has_a_role_on_the_project():
         for one in planned("google_project_iam_member")
     }
     assert found == {(account(who), role, said) for who, role, said in ON_THE_PROJECT}
+
+
+def test_operators_reach_the_cluster_and_get_no_rights_in_it():
+    operators = ["group:operators@example.com"]
+    found = cloud_plan.resources(
+        "prod", "google_project_iam_member", cluster_operators=operators
+    ).values()
+    given = [one["role"] for one in found if one["member"] in operators]
+    assert given == [f"{ROLES}berthConnect"]
 
 
 def test_no_identity_has_a_way_in_that_is_not_looked_at_here():
