@@ -10,6 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from infra.offline import documentation
+from infra.offline.documentation import Documentation
+
 _CLASS = re.compile(r"^class (\w+) extends cdktn\.(\w+) \{")
 _MAPPER = re.compile(r"^function (\w+)ToHclTerraform\(")
 _MEMBER = re.compile(r"^    // (\w+) - computed: (\w+), optional: (\w+), required: (\w+)$")
@@ -50,16 +53,23 @@ class _Texts:
     arguments: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
     members: dict[str, dict[str, _Member]] = field(default_factory=dict)
     root: str = ""
+    told: Documentation = field(default_factory=Documentation)
+
+    def stated(self, owner: str) -> str:
+        """The name that the documentation has for a class."""
+        return documentation.ROOT if owner == self.root else owner
 
 
-def block(texts: Iterable[str]) -> dict[str, Any]:
+def block(scripts: Iterable[str], declarations: Iterable[str]) -> dict[str, Any]:
     """A resource's block in the shape of `terraform providers schema -json`.
 
-    A nested block that the provider fills in where it is left out also has `"computed": true`.
-    Raises Unreadable for any text that is not of the known form.
+    Two things are ours: a nested block that the provider fills in where it is left out has
+    `"computed": true`, an attribute that takes only certain values has them as `"values"`.
+    Raises Unreadable for any text that is not of the known form, and where scripts and declarations
+    do not agree on what is a block.
     """
-    read = _Texts()
-    for text in texts:
+    read = _Texts(told=documentation.read(declarations))
+    for text in scripts:
         _read(text, read)
     if not read.root:
         raise Unreadable("no resource, data source or provider class")
@@ -118,7 +128,17 @@ def _block(read: _Texts, owner: str) -> dict[str, Any]:
             blocks[name] = _nested(read, owner, name, member, facts)
         else:
             attributes[name] = {"type": _type(owner, name, facts), **member.flags()}
+    _compare(read, owner, attributes, blocks)
     return {"attributes": attributes, "block_types": blocks}
+
+
+def _compare(read: _Texts, owner: str, attributes: dict[str, Any], blocks: dict[str, Any]) -> None:
+    stated = read.stated(owner)
+    if (told := read.told.blocks.get(stated, set())) != set(blocks):
+        raise Unreadable(f"{owner}: blocks {sorted(blocks)}, but documented {sorted(told)}")
+    for name, values in read.told.values.get(stated, {}).items():
+        if name in attributes:
+            attributes[name]["values"] = values
 
 
 def _nested(

@@ -1,9 +1,10 @@
 """The google provider's real schema, read from the wheel cdktn-provider-google without running it.
 
 Nothing here reaches a registry of providers. The wheel is generated from the provider's own schema; its
-`index.js` states for each argument whether it is a block, list or set, of which type, and whether it is
-required, optional or computed. Three things are lost on the way there, and so are not checked: which change
-replaces a resource, limits on the number of blocks other than one, and the provider's own checks of values.
+scripts state for each argument whether it is a block, list or set, of which type, and whether it is required,
+optional or computed; its declarations document which values some take. What is lost on the way there is not
+checked: which change replaces a resource, limits on the number of blocks other than one, defaults, and the
+provider's other checks of values.
 """
 
 import hashlib
@@ -18,14 +19,14 @@ from typing import Any
 
 from infra.dependencies import environment
 from infra.local import setup
-from infra.offline import javascript, progress
+from infra.offline import documentation, javascript, progress
 
 WHEEL = "cdktn-provider-google"
 WHEEL_VERSION = "21.1.0"
 WHEEL_SHA256 = "157dead5025d5db5abe48e40cc49f0b6a4d8088fd0498eb17ad5a36bca811b2a"
 PROVIDER_VERSION = "8.7.0"
 _USED = re.compile(r'^(resource|data)\s+"(google_[a-z0-9_]+)"', re.MULTILINE)
-_FILE = re.compile(r"^package/lib/(?P<folder>[a-z0-9-]+)/(?P<name>[a-z0-9/-]+)\.js$")
+_FILE = re.compile(r"^package/lib/(?P<folder>[a-z0-9-]+)/[a-z0-9/-]+\.(?P<suffix>js|d\.ts)$")
 
 
 def used(folder: Path) -> frozenset[str]:
@@ -43,7 +44,7 @@ def extract(names: Iterable[str], say: Callable[[str], None] = progress.say) -> 
     does not have is left out: the validation then refuses it with the line where it stands.
     """
     wanted = sorted(set(names))
-    sources = (Path(__file__), Path(javascript.__file__))
+    sources = (Path(module) for module in (__file__, documentation.__file__, javascript.__file__))
     code = b"".join(path.read_bytes() for path in sources)
     key = hashlib.sha256(code + "\n".join(wanted).encode()).hexdigest()[:12]
     result = setup.cache() / f"google-schema-{PROVIDER_VERSION}-{key}" / "schema.json"
@@ -62,7 +63,7 @@ def _schema(wanted: list[str], wheel: Path) -> dict[str, Any]:
     folders = {_folder(name): name for name in wanted}
     texts = _texts(wheel, {*folders, "provider"})
     schema: dict[str, Any] = {
-        "provider": {"version": 0, "block": javascript.block(texts["provider"])},
+        "provider": {"version": 0, "block": javascript.block(*texts["provider"])},
         "resource_schemas": {},
         "data_source_schemas": {},
     }
@@ -71,7 +72,7 @@ def _schema(wanted: list[str], wheel: Path) -> dict[str, Any]:
         if folder not in texts:
             continue
         table = schema["resource_schemas" if kind == "resource" else "data_source_schemas"]
-        table[type_name] = {"version": 0, "block": javascript.block(texts[folder])}
+        table[type_name] = {"version": 0, "block": javascript.block(*texts[folder])}
     return schema
 
 
@@ -81,8 +82,9 @@ def _folder(name: str) -> str:
     return words if kind == "resource" else f"data-google-{words}"
 
 
-def _texts(wheel: Path, folders: set[str]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+def _texts(wheel: Path, folders: set[str]) -> dict[str, tuple[list[str], list[str]]]:
+    """The scripts and the declarations of each folder that there is."""
+    found: dict[str, tuple[list[str], list[str]]] = {}
     with zipfile.ZipFile(wheel) as archive:
         inner = next(name for name in archive.namelist() if name.endswith(".jsii.tgz"))
         with archive.open(inner) as packed, tarfile.open(fileobj=packed, mode="r|gz") as files:
@@ -92,7 +94,9 @@ def _texts(wheel: Path, folders: set[str]) -> dict[str, list[str]]:
                     continue
                 content = files.extractfile(member)
                 assert content is not None
-                found.setdefault(match["folder"], []).append(content.read().decode())
+                scripts, declarations = found.setdefault(match["folder"], ([], []))
+                kept = scripts if match["suffix"] == "js" else declarations
+                kept.append(content.read().decode())
     return found
 
 

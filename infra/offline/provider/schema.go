@@ -32,6 +32,7 @@ type attribute struct {
 	Required bool            `json:"required"`
 	Optional bool            `json:"optional"`
 	Computed bool            `json:"computed"`
+	Values   []string        `json:"values"` // the only ones it takes, if it is said
 }
 
 type nested struct {

@@ -122,6 +122,10 @@ REFUSED = {
     "wrong type": ('force_destroy = "perhaps"', "Incorrect attribute value type"),
     "wrong type in a map": ('labels = ["a"]', "Incorrect attribute value type"),
     "what the cloud decides": ('self_link = "here"', "Only the cloud decides"),
+    "what the cloud decides in a block": (
+        'soft_delete_policy { effective_time = "2026-01-01T00:00:00Z" }',
+        "Only the cloud decides",
+    ),
     "attribute that is not there": (
         "storage_class = google_service_account.sender.mail",
         "Unsupported attribute",
@@ -136,6 +140,19 @@ def test_what_the_provider_does_not_know_is_refused_with_its_line(workspace, lin
     with pytest.raises(tofu.Failed, match=words) as refused:
         workspace(BUCKET.format(line=line)).validate()
     assert re.search(rf"on main\.tf line {number},", str(refused.value)), refused.value
+
+
+def test_a_value_that_an_argument_does_not_take_is_refused_with_its_line(workspace):
+    rule = """\
+        resource "google_compute_firewall" "in" {
+          name      = "in"
+          network   = "berth"
+          direction = "INWARDS"
+        }
+        """
+    with pytest.raises(tofu.Failed, match='"INWARDS" is none of INGRESS, EGRESS') as refused:
+        workspace(rule).validate()
+    assert "on main.tf line 4," in str(refused.value)
 
 
 def test_a_missing_required_argument_is_refused_where_the_resource_begins(workspace):
@@ -241,9 +258,41 @@ def test_our_files_are_valid_and_applying_them_twice_changes_nothing(tmp_path, e
 
 def test_a_generated_text_of_another_form_is_an_error():
     with pytest.raises(javascript.Unreadable, match="extends SomethingNew"):
-        javascript.block(["class Bucket extends cdktn.SomethingNew {\n"])
+        javascript.block(["class Bucket extends cdktn.SomethingNew {\n"], [])
     with pytest.raises(javascript.Unreadable, match="no resource"):
-        javascript.block(["const nothing = 1;\n"])
+        javascript.block(["const nothing = 1;\n"], [])
+
+
+def test_scripts_and_declarations_that_do_not_agree_are_an_error():
+    bucket = textwrap.dedent("""\
+        class Bucket extends cdktn.TerraformResource {
+            // name - computed: false, optional: false, required: true
+            _name;
+            synthesizeHclAttributes() {
+                const attrs = {
+                    name: {
+                        value: cdktn.stringToHclTerraform(this._name),
+                        isBlock: false,
+                        type: "simple",
+                        storageClassType: "string",
+                    },
+        """)
+    declared = textwrap.dedent("""\
+        export interface BucketConfig extends cdktn.TerraformMetaArguments {
+            /**
+            * WORDS
+            *
+            * Docs at Terraform Registry: {@link https://registry/docs#name Bucket#name}
+            */
+            readonly name: string;
+        }
+        """)
+    plain = javascript.block([bucket], [declared.replace("WORDS", "Its name.")])
+    assert plain["attributes"] == {"name": {"type": "string", "required": True}}
+    one_of = javascript.block([bucket], [declared.replace("WORDS", 'Possible values: ["A", "B"]')])
+    assert one_of["attributes"]["name"]["values"] == ["A", "B"]
+    with pytest.raises(javascript.Unreadable, match="documented"):
+        javascript.block([bucket], [declared.replace("WORDS", "name block")])
 
 
 def test_the_state_stays_in_the_copy(workspace):
