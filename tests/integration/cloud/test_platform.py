@@ -227,16 +227,3 @@ def test_the_budget_is_made_where_it_is_asked_for():
 def test_production_is_protected():
     assert only("prod", "google_container_cluster")["deletion_protection"]
     assert len(cloud_plan.variables("prod")["zones"]) >= 2
-
-
-def test_operators_may_connect_and_no_more():
-    given = {"cluster_operators": ["group:operators@example.com"]}
-    roles = cloud_plan.resources("dev", "google_project_iam_custom_role", **given).values()
-    connect = next(role for role in roles if role["role_id"] == "berthConnect")
-    assert sorted(connect["permissions"]) == [
-        "container.clusters.connect",
-        "container.clusters.get",
-    ]
-    grants = cloud_plan.resources("dev", "google_project_iam_member", **given).values()
-    theirs = [g["role"] for g in grants if g["member"] == "group:operators@example.com"]
-    assert theirs == [f"projects/{cloud_plan.PROJECT}/roles/berthConnect"]
