@@ -23,7 +23,7 @@ holds it to them. What a deployment must choose is filled with examples:
 _PROJECT_LEVEL = """\
 ## Grants on the whole project
 
-Nobody but the two machine identities below has one, because Google offers no narrower level for what they do.
+Nobody but two machine identities and the operators has one, because Google offers no narrower level for what they do.
 """
 
 

@@ -23,6 +23,7 @@ PROJECT_LEVEL = {
         "gcf-v2-sources-123456789012-europe-west1",
     ),
     (f"serviceAccount:berth-nodes@{DOMAIN}", "roles/container.defaultNodeServiceAccount", ""),
+    ("group:berth-operators@example.com", f"projects/{PROJECT}/roles/berthConnect", ""),
 }
 
 
@@ -63,7 +64,7 @@ def test_the_document_is_the_same_in_any_order(gathered, text):
     assert inventory.render(turned) == text
 
 
-def test_only_the_two_machine_identities_have_a_role_on_the_project(gathered):
+def test_only_two_machine_identities_and_named_operators_have_a_role_on_the_project(gathered):
     on_project = {
         (one.member, one.role, bucket(one.condition))
         for one in grants(gathered)
@@ -116,7 +117,7 @@ def test_every_grant_is_told_with_all_that_it_says(gathered, text):
     whole = text.partition("## Grants on one resource")[0]
     for one in granting:
         told = parts[one.values["member"]] + whole
-        (row,) = (line for line in told.splitlines() if line.endswith(f"| {one.address} |"))
+        (row,) = {line for line in told.splitlines() if line.endswith(f"| {one.address} |")}
         named = [one.values.get(name) for name in ("bucket", "topic", "repository", "name")]
         assert next((name for name in named if name), PROJECT) in row
         for permission in own.get(one.values["role"], [one.values["role"]]):
