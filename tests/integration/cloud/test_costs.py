@@ -3,6 +3,7 @@
 import re
 
 import pytest
+import yaml
 
 from infra.functions import ROOT
 from tests.support import cloud_plan
@@ -63,3 +64,15 @@ def test_the_most_nodes_are_those_of_the_environment(environment):
     zones = len(chosen["zones"])
     each = chosen["serving_pool"]["nodes_max"]
     assert re.search(rf"{most} in {environment} \({zones} zones? x {each}\)", TEXT)
+
+
+def test_what_is_counted_is_what_is_deployed():
+    alerts = cloud_plan.resources("prod", "google_monitoring_alert_policy").values()
+    conditions = sum(len(alert["conditions"]) for alert in alerts)
+    assert re.search(rf"\b{conditions} alert\s+conditions", TEXT)
+    zones = cloud_plan.resources("prod", "google_dns_managed_zone")
+    assert f"private DNS zones: {len(zones)} |" in TEXT
+    monitoring = ROOT / "k8s/components/managed-prometheus/pod-monitoring.yaml"
+    (endpoint,) = yaml.safe_load(monitoring.read_text())["spec"]["endpoints"]
+    assert endpoint["interval"] == "30s"
+    assert "200 models, 30 s" in TEXT
