@@ -92,14 +92,21 @@ func (s *server) PlanResourceChange(_ context.Context, asked *tfprotov6.PlanReso
 	if proposed.IsNull() {
 		return &tfprotov6.PlanResourceChangeResponse{PlannedState: asked.ProposedNewState}, nil
 	}
-	planned, err := s.settings.plan(s.document.Resources[asked.TypeName].Block, proposed, prior)
+	described := s.document.Resources[asked.TypeName].Block
+	planned, err := s.settings.plan(described, proposed, prior)
+	if err != nil {
+		return nil, err
+	}
+	paths, err := replaced(asked.TypeName, described, planned, prior)
 	if err != nil {
 		return nil, err
 	}
 	state, err := tfprotov6.NewDynamicValue(schema.ValueType(), planned)
 	// a block that the cloud fills in is unknown as a whole; only the older type system may say so,
 	// and it is the one that the real provider uses
-	return &tfprotov6.PlanResourceChangeResponse{PlannedState: &state, UnsafeToUseLegacyTypeSystem: true}, err
+	return &tfprotov6.PlanResourceChangeResponse{
+		PlannedState: &state, RequiresReplace: paths, UnsafeToUseLegacyTypeSystem: true,
+	}, err
 }
 
 func (s *server) ApplyResourceChange(_ context.Context, asked *tfprotov6.ApplyResourceChangeRequest) (*tfprotov6.ApplyResourceChangeResponse, error) {

@@ -213,6 +213,24 @@ def test_a_change_is_an_update_of_that_resource_alone(workspace):
     assert changed(made.plan()) == {}
 
 
+def test_another_name_or_another_grant_is_another_object(workspace):
+    made = workspace(GOOD)
+    made.apply()
+    path = made.folder / "main.tf"
+    path.write_text(path.read_text().replace('"sender"\n}', '"writer"\n}'))
+    assert changed(made.plan()) == {
+        "google_service_account.sender": ["delete", "create"],
+        "google_storage_bucket_iam_member.sender": ["delete", "create"],
+    }
+    path.write_text(path.read_text().replace("inbox-", "box-").replace('"writer"', '"sender"'))
+    assert changed(made.plan()) == {
+        "google_storage_bucket.inbox": ["delete", "create"],
+        "google_storage_bucket_iam_member.sender": ["delete", "create"],
+    }
+    made.apply()
+    assert changed(made.plan()) == {}
+
+
 def test_a_target_is_destroyed_with_what_depends_on_it_and_the_rest_stays(workspace):
     made = workspace(GOOD)
     made.apply()
