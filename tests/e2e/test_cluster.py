@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 from infra.demo.replicas import NAMESPACE
+from tests.support.e2e import until
 
 MAY = [
     *(f"{verb} deployments.apps" for verb in ("get", "create", "patch")),
@@ -73,3 +74,15 @@ def test_replicas_belong_to_the_autoscaler(berth):
         bounds = scaler["spec"]["minReplicas"], scaler["spec"]["maxReplicas"]
         assert bounds == (2, 4)
         assert bounds[0] <= deployment["spec"]["replicas"] <= bounds[1]
+
+
+def test_the_autoscaler_sees_the_servers_own_cpu(berth):
+    def seen():
+        found = json.loads(kubectl(berth, "get", "hpa", "-o", "json").stdout)["items"]
+        metrics = [one["status"].get("currentMetrics") or [{}] for one in found]
+        return metrics and all("containerResource" in one[0] for one in metrics) and metrics
+
+    until("the autoscalers have figures", seen)
+    for (metric,) in seen():
+        assert metric["containerResource"]["container"] == "tensorflow-serving"
+        assert metric["containerResource"]["current"]["averageUtilization"] >= 0
