@@ -93,6 +93,12 @@ resource "google_storage_bucket_iam_member" "function" {
       expression = condition.value
     }
   }
+
+  # Another condition is another grant: it is there before the old one goes, so that no function is
+  # without.
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 # The pool of workload identities comes into being with the first cluster that has one.

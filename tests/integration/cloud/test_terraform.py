@@ -145,14 +145,23 @@ def test_a_changed_bundle_changes_its_function_and_nothing_else(copied, bundles,
     other = tmp_path / "on_upload.zip"
     other.write_bytes(bundles["on_upload"].read_bytes() + b"changed")
     found = changes(copied(bundles={**bundles, "on_upload": other}).plan())
-    assert set(found) == {
-        'google_storage_bucket_object.bundle["on_upload"]',
-        address("on_upload"),
+    assert {one: change["actions"] for one, change in found.items()} == {
+        'google_storage_bucket_object.bundle["on_upload"]': ["create", "delete"],
+        address("on_upload"): ["update"],
     }
     before, after = (found[address("on_upload")][key] for key in ("before", "after"))
     assert before.pop("build_config") != after.pop("build_config")
     assert {key: value for key, value in after.items() if key in before} == {
         key: value for key, value in before.items() if key in after
+    }
+
+
+def test_a_changed_grant_is_given_before_the_old_one_is_taken(copied, bundles):
+    workspace = copied(bundles=bundles)
+    table = workspace.folder.parent / "grants.yaml"
+    table.write_text(table.read_text().replace("get: [admissions/]", "get: [admissions/, models/]"))
+    assert {one: change["actions"] for one, change in changes(workspace.plan()).items()} == {
+        'google_storage_bucket_iam_member.function["on_upload control get"]': ["create", "delete"]
     }
 
 
