@@ -208,7 +208,13 @@ def test_a_change_is_an_update_of_that_resource_alone(workspace):
     made.apply()
     path = made.folder / "main.tf"
     path.write_text(path.read_text().replace("default = 7", "default = 8"))
-    assert changed(made.plan()) == {"google_storage_bucket.inbox": ["update"]}
+    plan = made.plan()
+    assert changed(plan) == {"google_storage_bucket.inbox": ["update"]}
+    (change,) = (
+        row["change"] for row in plan["resource_changes"] if "update" in row["change"]["actions"]
+    )
+    assert change["after"]["effective_labels"] == {"app": "berth", "days": "8"}
+    assert change["after"]["self_link"] == change["before"]["self_link"]
     made.apply()
     assert changed(made.plan()) == {}
 
