@@ -103,6 +103,18 @@ smoke: venv ## What only the cloud can prove, proved there: ENV=dev|prod [PROJEC
 lock: ## Write all locks anew from their requirements; UPGRADE=1 takes newer versions
 	@$(PYTHON) -m infra.dependencies.locks $(if $(UPGRADE),--upgrade)
 
+.PHONY: licences
+licences: venv ## Write docs/licences.md anew: every package, its licence, who ships it
+	@$(PY) -m infra.dependencies.licences
+
+.PHONY: sbom
+sbom: venv ## Write a bill of materials (CycloneDX) for each function into build/sbom
+	@$(PY) -m infra.dependencies.sbom
+
+.PHONY: audit
+audit: venv ## Known vulnerabilities of all that is locked ("Error 3": nobody could be asked)
+	@$(PY) -m infra.dependencies.audit
+
 .PHONY: diagrams
 diagrams: venv ## Render docs/diagrams/*.dot to SVG
 	@$(PY) -m infra.diagrams

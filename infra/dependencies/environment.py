@@ -70,18 +70,25 @@ def uv() -> Path | None:
 
 def disagreements(interpreter: Path) -> str:
     """What the installed packages of an environment demand of each other and do not get, as text."""
+    uv()
     pip = folder("uv", UV_LOCK) / "bin" / "python"
     command = (str(pip), "-m", "pip", "--python", str(interpreter), "check")
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return "" if done.returncode == 0 else (done.stdout + done.stderr).strip()
 
 
-def uv_environment() -> dict[str, str]:
-    """The environment for uv: this process's, what pip is configured to do, and Berth's cache."""
+def pip_options() -> dict[str, str]:
+    """What pip is configured to do on this machine, by its options' names."""
+    uv()
     command = (str(folder("uv", UV_LOCK) / "bin" / "python"), "-m", "pip", "config", "list")
     listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return pip_settings.options(listed)
+
+
+def uv_environment() -> dict[str, str]:
+    """The environment for uv: this process's, what pip is configured to do, and Berth's cache."""
     environment = {key: value for key, value in os.environ.items() if key != "VIRTUAL_ENV"}
-    told = pip_settings.translate(pip_settings.options(listed), environment)
+    told = pip_settings.translate(pip_options(), environment)
     berth = {"UV_CACHE_DIR": str(cache() / "uv-cache"), "UV_PYTHON_DOWNLOADS": "never"}
     return environment | berth | told
 
