@@ -21,7 +21,7 @@ class GoogleHttp:
     def __init__(self, storage):
         self.storage, self.buckets, self.writes = storage, {}, []
         self.denied, self.unknown, self.login_works = set(), set(), True
-        self.asked = []
+        self.asked, self.forbidden = [], set()
         self.applied = lambda state: None
         here = self
 
@@ -68,6 +68,8 @@ class GoogleHttp:
 
     def answer(self, method, path, headers, body):
         parts = urlsplit(path).path.strip("/").split("/")
+        if self.forbidden & set(parts):
+            return _json(403, {"error": {"code": 403, "message": "Forbidden"}})
         if parts == ["token"]:
             return self._token()
         if path.endswith(":testIamPermissions"):
