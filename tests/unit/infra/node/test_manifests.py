@@ -23,7 +23,7 @@ def test_the_autoscaler_alone_owns_the_replicas():
 def test_a_rollout_never_takes_a_server_before_its_successor_is_ready():
     strategy = load("deployment")["spec"]["strategy"]
     assert strategy["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
-    assert server()["lifecycle"]["preStop"]["sleep"]["seconds"] == 3
+    assert server()["lifecycle"]["preStop"]["sleep"]["seconds"] == 10
     assert "livenessProbe" not in server()
 
 
