@@ -63,8 +63,7 @@ class _Texts:
 def block(scripts: Iterable[str], declarations: Iterable[str]) -> dict[str, Any]:
     """A resource's block in the shape of `terraform providers schema -json`.
 
-    Two things are ours: a nested block that the provider fills in where it is left out has
-    `"computed": true`, an attribute that takes only certain values has them as `"values"`.
+    One thing is ours: an attribute that takes only certain values has them as `"values"`.
     Raises Unreadable for any text that is not of the known form, and where scripts and declarations
     do not agree on what is a block.
     """
@@ -152,6 +151,8 @@ def _nested(
         read.members[inner] = dict.fromkeys(read.arguments[inner], optional)
     else:
         inner, many = match[1], match[2] == "List"
+    if member.computed:
+        raise Unreadable(f"{owner}.{name}: a block that is computed")
     nesting = {"list": "list", "set": "set", "struct": "single"}.get(facts["type"])
     if nesting is None:
         raise Unreadable(f"{owner}.{name}: a block of type {facts['type']}")
@@ -159,8 +160,6 @@ def _nested(
     if nesting != "single":
         result["min_items"] = int(member.required)
         result["max_items"] = 0 if many else 1
-    if member.computed:
-        result["computed"] = True
     return result
 
 

@@ -3,8 +3,8 @@
 Nothing here reaches a registry of providers. The wheel is generated from the provider's own schema; its
 scripts state for each argument whether it is a block, list or set, of which type, and whether it is required,
 optional or computed; its declarations document which values some take. What is lost on the way there is not
-checked: most changes that replace a resource, limits on the number of blocks other than one, defaults, and the
-provider's other checks of values.
+checked: most changes that replace a resource, limits on the number of blocks other than one, defaults, which
+blocks the cloud fills in where they are left out, and the provider's other checks of values.
 """
 
 import hashlib

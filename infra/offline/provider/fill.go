@@ -47,9 +47,6 @@ func (i invented) nested(about nested, now tftypes.Value) (tftypes.Value, error)
 	if about.Mode == "single" {
 		return i.block(about.Block, now)
 	}
-	if !now.IsKnown() {
-		return i.whole(about, now.Type()), nil
-	}
 	elements, err := list(now)
 	if err != nil || elements == nil {
 		return now, err
@@ -78,39 +75,6 @@ func (i invented) block(described block, now tftypes.Value) (tftypes.Value, erro
 		}
 	}
 	return tftypes.NewValue(now.Type(), inner), nil
-}
-
-// whole is a block that the configuration left out and the cloud fills in: one if only one is possible.
-func (i invented) whole(about nested, kind tftypes.Type) tftypes.Value {
-	element := elementOf(kind).(tftypes.Object)
-	if about.MaxItems != 1 {
-		return tftypes.NewValue(kind, []tftypes.Value{})
-	}
-	values := map[string]tftypes.Value{}
-	for name, inner := range element.AttributeTypes {
-		if described, is := about.Block.BlockTypes[name]; is {
-			values[name] = tftypes.NewValue(inner, nil)
-			if described.Mode != "single" {
-				values[name] = tftypes.NewValue(inner, []tftypes.Value{})
-			}
-			if described.Computed && described.Mode != "single" {
-				values[name] = i.whole(described, inner)
-			}
-			continue
-		}
-		values[name] = tftypes.NewValue(inner, nil)
-		if about.Block.Attributes[name].Computed {
-			values[name] = i.value(name, inner)
-		}
-	}
-	return tftypes.NewValue(kind, []tftypes.Value{tftypes.NewValue(element, values)})
-}
-
-func elementOf(kind tftypes.Type) tftypes.Type {
-	if set, is := kind.(tftypes.Set); is {
-		return set.ElementType
-	}
-	return kind.(tftypes.List).ElementType
 }
 
 func texts(now map[string]tftypes.Value) map[string]string {

@@ -3,7 +3,8 @@
 // It serves the schema that lies beside its executable, plans what the real provider would plan as far as
 // the schema says it, and makes up the values that only the cloud can know, always the same ones for the
 // same configuration. Its state is the one that tofu keeps. What it cannot know, and so does not do: most
-// changes that replace a resource, defaults that the provider sends, and most checks of values.
+// changes that replace a resource, defaults that the provider sends, blocks that the cloud adds, and most
+// checks of values.
 package main
 
 import (

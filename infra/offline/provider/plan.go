@@ -84,16 +84,6 @@ func (s settings) planNested(about nested, now tftypes.Value, before map[string]
 	if err != nil {
 		return now, err
 	}
-	if len(elements) == 0 {
-		switch {
-		case !about.Computed:
-			return now, nil
-		case before == nil:
-			return tftypes.NewValue(now.Type(), tftypes.UnknownValue), nil
-		default: // the cloud decided: it stays
-			return prior, nil
-		}
-	}
 	for index, element := range elements {
 		was := tftypes.NewValue(element.Type(), nil)
 		switch {

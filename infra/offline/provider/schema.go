@@ -40,7 +40,6 @@ type nested struct {
 	Block    block  `json:"block"`
 	MinItems int64  `json:"min_items"`
 	MaxItems int64  `json:"max_items"`
-	Computed bool   `json:"computed"`
 }
 
 var nesting = map[string]tfprotov6.SchemaNestedBlockNestingMode{

@@ -102,11 +102,7 @@ func (s *server) PlanResourceChange(_ context.Context, asked *tfprotov6.PlanReso
 		return nil, err
 	}
 	state, err := tfprotov6.NewDynamicValue(schema.ValueType(), planned)
-	// a block that the cloud fills in is unknown as a whole; only the older type system may say so,
-	// and it is the one that the real provider uses
-	return &tfprotov6.PlanResourceChangeResponse{
-		PlannedState: &state, RequiresReplace: paths, UnsafeToUseLegacyTypeSystem: true,
-	}, err
+	return &tfprotov6.PlanResourceChangeResponse{PlannedState: &state, RequiresReplace: paths}, err
 }
 
 func (s *server) ApplyResourceChange(_ context.Context, asked *tfprotov6.ApplyResourceChangeRequest) (*tfprotov6.ApplyResourceChangeResponse, error) {
@@ -126,7 +122,7 @@ func (s *server) ApplyResourceChange(_ context.Context, asked *tfprotov6.ApplyRe
 		return nil, err
 	}
 	state, err := tfprotov6.NewDynamicValue(schema.ValueType(), made)
-	return &tfprotov6.ApplyResourceChangeResponse{NewState: &state, UnsafeToUseLegacyTypeSystem: true}, err
+	return &tfprotov6.ApplyResourceChangeResponse{NewState: &state}, err
 }
 
 func (s *server) ReadDataSource(_ context.Context, asked *tfprotov6.ReadDataSourceRequest) (*tfprotov6.ReadDataSourceResponse, error) {
