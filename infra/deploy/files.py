@@ -15,11 +15,17 @@ _EDIT = "mend the file, and `python -m infra.manifests check` says when it is we
 
 
 def problems() -> Iterator[tuple[str, str]]:
-    """What is wrong, with file and line where there is one, and what to do."""
-    yield from _table(functions.read, "edit functions/functions.yaml")
-    yield from _table(grants.read, "edit infra/grants.yaml")
+    """What is wrong, with file and line where there is one, and what to do.
+
+    Grants and manifests are compared with the table of functions: they wait until that is well.
+    """
+    table = list(_table(functions.read, "edit functions/functions.yaml"))
+    yield from table
     yield from _table(schedules.read, "edit infra/schedules.yaml")
     yield from _table(_image, "python -m infra.image --write")
+    if table:
+        return
+    yield from _table(grants.read, "edit infra/grants.yaml")
     try:
         for one in manifests.check():
             yield str(one), _EDIT
@@ -30,7 +36,10 @@ def problems() -> Iterator[tuple[str, str]]:
 def _table(read: Callable[[], object], mend: str) -> Iterator[tuple[str, str]]:
     try:
         read()
-    except (TableError, GrantsError, ImageError, pydantic.ValidationError, ValueError) as error:
+    except pydantic.ValidationError as error:
+        told = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        yield f"{mend.removeprefix('edit ')}: {'; '.join(told)}", mend
+    except (TableError, GrantsError, ImageError, ValueError) as error:
         yield str(error), mend
     except (OSError, yaml.YAMLError) as error:
         yield f"{mend.removeprefix('edit ')}: {error}", mend

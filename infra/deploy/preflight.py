@@ -96,7 +96,7 @@ def _variables(look: Look, tool: str | None) -> None:
     found = variables.read(tool, look.environment, look.project)
     look.values = dict(found.values)
     for one in found.problems:
-        look.miss(one, f"edit {variables.file(look.environment)}")
+        look.miss(one, f"edit {variables.told(look.environment)}")
     if region := look.values.get("region"):
         try:
             problem = variables.region_problem(look.google, region)
@@ -104,7 +104,7 @@ def _variables(look: Look, tool: str | None) -> None:
             look.miss(f"Google's list of regions cannot be read: {error}", "look at the network")
         else:
             if problem:
-                look.miss(problem, f"edit {variables.file(look.environment)}")
+                look.miss(problem, f"edit {variables.told(look.environment)}")
 
 
 def _login(look: Look) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 
 import requests
 
+from infra import functions
 from infra.deploy import shell
 from infra.deploy.site import TERRAFORM, Google
 
@@ -37,6 +38,11 @@ def file(environment: str) -> Path:
     return TERRAFORM / "env" / f"{environment}.tfvars"
 
 
+def told(environment: str) -> str:
+    """The same for people."""
+    return str(file(environment).relative_to(functions.ROOT))
+
+
 def read(tool: str, environment: str, project: str) -> Variables:
     """All variables as a plan would see them. `tool` is tofu or terraform.
 
@@ -44,7 +50,7 @@ def read(tool: str, environment: str, project: str) -> Variables:
     """
     path = file(environment)
     if not path.is_file():
-        return Variables({}, (f"{path} is missing",))
+        return Variables({}, (f"{told(environment)} is missing",))
     with tempfile.TemporaryDirectory(prefix="berth-variables-") as temporary:
         return _read(tool, path, environment, project, Path(temporary))
 
@@ -59,16 +65,16 @@ def _read(tool: str, path: Path, environment: str, project: str, alone: Path) ->
         shell.run((*program, "plan", *quiet, f"-var-file={path}", "-out=plan"))
         shown = shell.run((*program, "show", "-json", "plan")).stdout
     except shell.CommandFailed as error:
-        return Variables({}, tuple(_errors(error.full, path)))
+        return Variables({}, tuple(_errors(error.full, told(environment))))
     found = json.loads(shown).get("variables", {})
     values = {name: one.get("value") for name, one in found.items()}
     problems = [
-        f"{path}: {where} is still a placeholder: {text!r}"
+        f"{told(environment)}: {where} is still a placeholder: {text!r}"
         for where, text in _texts(values, "")
         if _PLACEHOLDER.search(text)
     ]
     if values.get("environment") != environment:
-        problems.append(f"{path}: environment is {values.get('environment')!r}")
+        problems.append(f"{told(environment)}: environment is {values.get('environment')!r}")
     return Variables(values, tuple(problems))
 
 
@@ -85,7 +91,7 @@ def region_problem(google: Google, region: str) -> str:
     )
 
 
-def _errors(said: str, path: Path) -> Iterator[str]:
+def _errors(said: str, path: str) -> Iterator[str]:
     """Terraform's errors, each as one line: what, and where."""
     plain = re.sub(r"^[│╷╵ ]+", "", said, flags=re.MULTILINE)
     for block in re.split(r"^(?=Error: )", plain, flags=re.MULTILINE):

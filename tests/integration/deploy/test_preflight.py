@@ -104,18 +104,25 @@ def test_permissions_variables_and_files_are_all_named_in_one_go(world, command)
     world.edit(TFVARS, "deletion_protection = false", "deletion_protection = maybe")
     world.edit("k8s/shard/deployment.yaml", "maxUnavailable: 0", "maxUnavailable: often")
     line = _line(world, "k8s/shard/deployment.yaml", "maxUnavailable: often")
-    world.edit("functions/functions.yaml", "timeout: 300", "timeout: never")
+    world.edit("infra/schedules.yaml", 'schedule: "7 * * * *"', "cron: hourly")
     refused(
         world,
-        f"missing: storage.buckets.create\n       gcloud projects add-iam-policy-binding {world.project}"
+        f"need: storage.buckets.create\n       gcloud projects add-iam-policy-binding {world.project}"
         f" --member=user:{ACCOUNT} --role=roles/storage.admin",
-        "missing: pubsub.topics.create, pubsub.topics.get\n",
+        "need: pubsub.topics.create, pubsub.topics.get\n",
         "--role=roles/pubsub.admin",
-        "pods_cidr is not set",
+        "infra/terraform/env/dev.tfvars: pods_cidr is not set\n       edit infra/terraform/env/dev",
         f"k8s/shard/deployment.yaml:{line}:",
-        "probe_model.timeout",
+        "infra/schedules.yaml: schedules.1.schedule: Field required; schedules.1.cron: Extra",
+        "edit infra/schedules.yaml",
         command=command,
     )
+
+
+def test_a_table_of_functions_that_is_wrong_is_named_by_its_keys(world):
+    world.edit("functions/functions.yaml", "timeout: 300", "timeout: never")
+    world.edit("functions/functions.yaml", "concurrency: 40", "concurency: 40")
+    refused(world, "probe_model.timeout: ", "on_upload.concurency: ", "edit functions/", count=1)
 
 
 def _line(world, path, text):
