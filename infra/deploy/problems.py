@@ -11,6 +11,7 @@ from berth.domain.errors import BerthError
 from infra.bundle import BundleError
 from infra.deploy.shell import CommandFailed
 from infra.manifests import ManifestError
+from infra.schedules import ScheduleError
 from infra.subscriptions import SubscriptionsError
 
 
@@ -51,6 +52,7 @@ EXPECTED = (
     ManifestError,
     OSError,
     Refused,
+    ScheduleError,
     SubscriptionsError,
     requests.RequestException,
 )

@@ -164,12 +164,9 @@ def _template_dry(site: Site) -> list[str]:
 
 def bring_schedules(site: Site, wanted: Sequence[Schedule], *, dry_run: bool = False) -> list[str]:
     """Have Cloud Scheduler do what is wanted, and nothing else of ours; returns what that took."""
-    client, parent = site.google.scheduler, f"projects/{site.project}/locations/{site.region}"
-    jobs = [(schedules.job(one, site.project, site.region), one.paused) for one in wanted]
-    actions = schedules.plan(jobs, client.list_jobs(parent=parent))
-    if not dry_run:
-        schedules.apply(client, actions)
-    return [f"{verb} {job.name.rsplit('/', 1)[1]}" for verb, job in actions]
+    client, region = site.google.scheduler, site.region
+    done = schedules.apply_all(client, site.project, region, dry_run, wanted)
+    return [f"{verb} {schedules.short(job)}" for verb, job in done]
 
 
 def _schedules(site: Site) -> str:
