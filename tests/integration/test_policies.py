@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from infra.policies import scan
+from infra.policies.__main__ import check
 from infra.policies.scan import ScanError
 
 POD = {
@@ -49,6 +50,10 @@ def targets(tmp_path):
     )
     (tmp_path / "Dockerfile").write_text(dockerfile)
     return tmp_path
+
+
+def test_what_is_deployed_breaks_no_policy_without_a_reason():
+    assert check() == []
 
 
 def test_what_is_wrong_is_found_in_plans_manifests_and_the_image(targets):
