@@ -13,6 +13,8 @@ VERSION = re.compile(r"[1-9][0-9]{0,15}")
 MAX_VERSION = 10**15
 MAX_VERSION_STEP = 10**6
 RULE = "1 to 40 of a-z, 0-9 and inner hyphens"
+# The starter models of all lie under this name in the models bucket: it is nobody's.
+RESERVED = "templates"
 SERVING_YAML = "serving.yaml"
 STATUS_SUFFIX = ".status.json"
 
@@ -58,12 +60,14 @@ class BadName:
 
 def customer(text: str) -> str:
     """Return a valid customer name or raise InvalidEvent."""
+    if text == RESERVED:
+        raise InvalidEvent(f"customer {_shown(text)} is not a valid name: it is reserved")
     return _label("customer", text)
 
 
 def model(customer_text: str, model_text: str) -> ModelName:
     """Return a valid model name or raise InvalidEvent."""
-    return ModelName(_label("customer", customer_text), _label("model", model_text))
+    return ModelName(customer(customer_text), _label("model", model_text))
 
 
 def version(text: str) -> int:

@@ -29,6 +29,17 @@ def test_any_other_name_is_refused_with_the_rule(text):
         names.customer(text)
 
 
+def test_nobody_is_named_as_the_folder_of_the_starter_models():
+    with pytest.raises(InvalidEvent, match="reserved"):
+        names.customer("templates")
+    refused = names.parse_upload("templates/starter/1/saved_model.pb")
+    assert refused == BadName(
+        "templates/starter/1.status.json",
+        "customer 'templates' is not a valid name: it is reserved",
+    )
+    assert names.model("acme", "templates") == ModelName("acme", "templates")
+
+
 @pytest.mark.parametrize(("text", "number"), [("1", 1), ("42", 42), ("1" + "0" * 15, 10**15)])
 def test_a_version_is_a_plain_decimal(text, number):
     assert names.version(text) == number
