@@ -204,8 +204,8 @@ variable "uploaders" {
 
   validation {
     # The rule of shared/berth/domain/names.py.
-    condition     = alltrue([for customer in keys(var.uploaders) : can(regex("^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$", customer))])
-    error_message = "uploaders: a customer's name is 1 to 40 of a-z, 0-9 and inner hyphens."
+    condition     = alltrue([for customer in keys(var.uploaders) : can(regex("^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$", customer)) && customer != "templates"])
+    error_message = "uploaders: a customer's name is 1 to 40 of a-z, 0-9 and inner hyphens, and not templates."
   }
 
   validation {
