@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 UV_LOCK = ROOT / "infra" / "dependencies" / "tools" / "uv.lock"
 PYTHON = (3, 11)
 _INSTALL = ("--quiet", "--require-hashes", "--no-deps", "--only-binary", ":all:")
+_TRUE = ("1", "true", "yes", "on", "y", "t")
 _NO_VENV = (
     "{python} cannot make a virtual environment with pip: install its venv module"
     " (Debian: apt-get install python3.11-venv)\n{error}"
@@ -109,8 +110,10 @@ def _make(made: Path, lock: Path, *, compiled: bool) -> None:
 
 def _by_uv(program: Path, made: Path, lock: Path, *, compiled: bool) -> bool:
     bytecode = ("--compile-bytecode",) if compiled else ()
+    # uv has no variable for this one.
+    alone = ("--no-index",) if pip_options().get("no-index", "").lower() in _TRUE else ()
     command = (str(program), "pip", "install", "--python", str(made / "bin" / "python"))
-    return _run((*command, *_INSTALL, *bytecode, "-r", str(lock)), uv_environment())
+    return _run((*command, *_INSTALL, *bytecode, *alone, "-r", str(lock)), uv_environment())
 
 
 def _by_pip(made: Path, lock: Path) -> None:
