@@ -15,7 +15,7 @@ from infra import functions
 from infra.deploy import shell
 from infra.deploy.site import TERRAFORM, Google
 
-# Given by the deployment itself.
+# Given by the deployment itself, whatever the file says.
 GIVEN = ("project_id", "bundles")
 # Names that stand for nobody (RFC 2606, RFC 6761), and what people write where a value is due.
 _PLACEHOLDER = re.compile(
@@ -70,7 +70,7 @@ def _read(tool: str, path: Path, environment: str, project: str, alone: Path) ->
     values = {name: one.get("value") for name, one in found.items()}
     problems = [
         f"{told(environment)}: {where} is still a placeholder: {text!r}"
-        for where, text in _texts(values, "")
+        for where, text in _texts({k: v for k, v in values.items() if k not in GIVEN}, "")
         if _PLACEHOLDER.search(text)
     ]
     if values.get("environment") != environment:

@@ -20,7 +20,7 @@ from infra.deploy import (
 from infra.deploy.permissions import Group, Lack
 from infra.deploy.problems import NotReady, Problem, Refused
 from infra.deploy.site import TERRAFORM, Google, Site
-from infra.deploy.steps import Step
+from infra.deploy.steps import STEPS, Step
 
 RESOURCES = {
     kind
@@ -205,6 +205,12 @@ def test_the_first_step_that_fails_stops_and_says_how_to_go_on(site):
 def test_a_bug_is_not_told_as_a_failure_of_the_world(site):
     with pytest.raises(ZeroDivisionError):
         progress.carry_out([World().step("a", ZeroDivisionError())], site)
+
+
+def test_the_page_for_operators_tells_every_step_in_order():
+    page = (functions.ROOT / "docs" / "operations.md").read_text()
+    table = page.split("|---|---|---|\n")[1].split("\n\n")[0]
+    assert [row.split("|")[1].strip() for row in table.splitlines()] == [s.name for s in STEPS]
 
 
 def test_foretelling_does_nothing(site):
