@@ -1,11 +1,14 @@
 """Calls in a fixed order, so that "dies at its n-th call" means one thing; threads are shown elsewhere."""
 
 from concurrent.futures import Future
+from contextlib import contextmanager
 
 import pytest
 import structlog
 
-from berth.app import applying, observing, promotion
+from berth.app import admit_version, applying, judging, observing, on_upload, promotion, rooms
+
+PARALLEL = (admit_version, applying, judging, observing, on_upload, promotion, rooms)
 
 
 class InOrder:
@@ -32,19 +35,32 @@ class InOrder:
         return [work(one) for one in given]
 
 
+@contextmanager
+def calls_in_order():
+    """Let the use cases call one port after another, always in the same order."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in PARALLEL:
+            patch.setattr(module, "ThreadPoolExecutor", InOrder)
+        yield
+
+
+@contextmanager
+def no_log():
+    structlog.configure(processors=[_drop], cache_logger_on_first_use=False)
+    yield
+    structlog.reset_defaults()
+
+
 @pytest.fixture(autouse=True, scope="session")
 def in_order():
-    with pytest.MonkeyPatch.context() as patch:
-        for module in (applying, observing, promotion):
-            patch.setattr(module, "ThreadPoolExecutor", InOrder)
+    with calls_in_order():
         yield
 
 
 @pytest.fixture(autouse=True, scope="session")
 def quiet():
-    structlog.configure(processors=[_drop], cache_logger_on_first_use=False)
-    yield
-    structlog.reset_defaults()
+    with no_log():
+        yield
 
 
 def _drop(logger, method, entry):

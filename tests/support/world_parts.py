@@ -79,11 +79,23 @@ class Mount:
 class Failures:
     """Induced failures of a World."""
 
+    def named_ports(self):
+        """Every port's twin, by name."""
+        names = (
+            "uploads",
+            "models",
+            "control",
+            "workloads",
+            "servers",
+            "publisher",
+            "probe",
+            "clock",
+        )
+        return {name: getattr(self, name) for name in names}
+
     @property
     def ports(self):
-        """Every port's twin."""
-        stores = (self.uploads, self.models, self.control)
-        return (*stores, self.workloads, self.servers, self.publisher, self.probe, self.clock)
+        return tuple(self.named_ports().values())
 
     def fail(self, before, after=None) -> None:
         """Call `before(kind, name)` and `after(kind, name)` at every call of every port.

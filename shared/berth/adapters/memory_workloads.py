@@ -1,6 +1,5 @@
 """Memory twin of Kubernetes: server-side apply, and a Deployment controller that moves by ticks."""
 
-import copy
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -86,7 +85,7 @@ class MemoryWorkloads(Called):
     def observe(self, shard: str) -> ports.Workload:
         """Return the shard's objects and pods."""
         with self._called("observe", shard), self._lock:
-            objects = {kind: copy.deepcopy(self._objects.get((kind, shard))) for kind in KINDS}
+            objects = {kind: manifests.copied(self._objects.get((kind, shard))) for kind in KINDS}
             return ports.Workload(objects=objects, pods=self._pods_of(shard))
 
     def pods(self, shard: str) -> tuple[ports.Pod, ...]:
@@ -97,7 +96,7 @@ class MemoryWorkloads(Called):
     def apply(self, manifest: Mapping[str, Any]) -> None:
         """Apply; nothing changes, resourceVersion included, when nothing is new."""
         kind, name = str(manifest["kind"]), str(manifest["metadata"]["name"])
-        wanted = copy.deepcopy(dict(manifest))
+        wanted = manifests.copied(manifest)
         expected = wanted["metadata"].pop("resourceVersion", None)
         with self._called("apply", f"{kind}/{name}"), self._lock:
             live = self._objects.get((kind, name), {})

@@ -51,7 +51,10 @@ class Judging:
     clock: Clock
 
     def take(self, case: Case, *, holder: str) -> None:
-        """Take the version's lease; the attempt is counted before it is made. Raises Conflict."""
+        """Take the version's lease; the attempt is counted before it is made. Raises Conflict.
+
+        A verdict on other bytes goes with them: an attempt that ends early must not look judged.
+        """
         seconds = case.quota.load_seconds + LEASE_MARGIN_SECONDS
         taken = lease.taken(holder=holder, now=self.clock.now(), seconds=seconds)
         update: dict[str, object] = {"lease": taken}
@@ -62,6 +65,7 @@ class Judging:
                 "manifest": case.uploaded,
                 "digest": digest,
                 "attempts": case.known.attempts + 1 if again else 1,
+                "verdict": None,
             }
         self._save(case, update)
 

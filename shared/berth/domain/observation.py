@@ -1,7 +1,7 @@
 """What a pass over one shard saw: everything, or the pass raised."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,6 +12,8 @@ from berth.domain.shard_status import ShardStatus, Told
 
 AVAILABLE = "AVAILABLE"
 CREATING = ("", "ContainerCreating", "PodInitializing")
+# A busy server may take as long to let go of what it was told to: it takes 10 steps a second.
+DRIFT_GRACE = timedelta(seconds=120)
 START_TOLD = timedelta(seconds=10)
 END = "END"
 
@@ -113,6 +115,22 @@ class Observation:
             return told.digest == self.live.digest
         return self.boot is not None and self.boot.text == self.live.text and self.booted_after(pod)
 
+    def drifted(self, pod: Pod) -> bool:
+        """Whether a replica runs another config than it was told: it still serves what the live config
+        does not name, or let go of what it names, long after it was told.
+
+        A writer that stood still and acted late can take it back; what it was told does not show that.
+        """
+        report, told = self.reports.get(pod.key, {}), self.told.get(pod.key)
+        since = datetime.fromisoformat(told.at) if told else pod.started_at
+        if self.live is None or since is None or self.now - since < DRIFT_GRACE:
+            return False
+        entries = self.live.entries
+        return any(
+            _strays(entries[name].versions if name in entries else (), said)
+            for name, said in report.items()
+        )
+
     def booted_after(self, pod: Pod) -> bool:
         """Whether a server started after the boot config was written (its clock counts whole seconds)."""
         return bool(self.boot and pod.started_at and pod.started_at > self.boot.updated)
@@ -135,3 +153,9 @@ class Observation:
         if pod.started_at is not None:
             return not self.booted_after(pod)
         return pod.reason in CREATING and age < START_TOLD
+
+
+def _strays(named: Sequence[int], said: Mapping[int, VersionStatus]) -> bool:
+    serving = {number for number, status in said.items() if status.state == AVAILABLE}
+    let_go = {number for number, status in said.items() if status.state == END and not status.code}
+    return bool(serving - set(named)) or bool(let_go & set(named))

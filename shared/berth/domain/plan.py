@@ -122,7 +122,7 @@ def _config_actions(
     first: tuple[Action, ...] = ()
     if seen.boot is None or seen.boot.text != boot:
         first = (WriteBoot(boot, seen.boot.generation if seen.boot else 0),)
-    untold = tuple(pod for pod in seen.serving if not seen.informed(pod))
+    untold = tuple(pod for pod in seen.serving if not seen.informed(pod) or seen.drifted(pod))
     if seen.live is not None and untold:
         return first, _tell(seen, untold, seen.live)
     if seen.live is None or seen.live.text != live:

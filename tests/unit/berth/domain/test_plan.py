@@ -78,7 +78,30 @@ CASES = {
         settled(takeover(**IDLE, untold=("p2",), pods=OLDER)), ("Push",)
     ),
     "a replica booted with it": Case(
-        settled(takeover(**IDLE, untold=("p2",), pods=(pod(1), pod(2, started=3599)))), ()
+        settled(
+            takeover(
+                **IDLE,
+                untold=("p2",),
+                pods=(pod(1), pod(2, started=3599)),
+                report={NAME: {2: AVAILABLE}},
+            )
+        ),
+        (),
+    ),
+    "an old version is on its way out": Case(settled(takeover(**IDLE, told_ago=119)), ()),
+    "a late push took the replicas back": Case(
+        settled(takeover(**IDLE, told_ago=120)), ("Push", "Push")
+    ),
+    "a late push took a version away": Case(
+        settled(
+            takeover(
+                **IDLE,
+                told_ago=120,
+                report={NAME: {1: VersionStatus("END"), 2: VersionStatus("END")}},
+            )
+        ),
+        ("Push", "Push"),
+        (),
     ),
     "a poisoned version": Case(
         takeover(report={NAME: {1: AVAILABLE, 2: BROKEN}}),
