@@ -199,7 +199,9 @@ def _permissions(look: Look) -> None:
     except requests.RequestException as error:
         look.miss(
             f"permissions on {look.project} cannot be asked for: {error}",
-            f"gcloud services enable {SERVICES[0]} --project={look.project}",
+            f"gcloud services enable {SERVICES[0]} --project={look.project}; gcloud projects "
+            f"add-iam-policy-binding {look.project} --member={_member(look.account)} "
+            "--role=roles/serviceusage.serviceUsageConsumer",
         )
 
 

@@ -95,7 +95,7 @@ def _infrastructure(site: Site) -> str:
     plan = terraform.plan()
     if plan.empty:
         return UNCHANGED
-    site.say(f"  {plan}; the first time takes a quarter of an hour: {site.log}")
+    site.say(f"  {plan}; how far it is: tail -f {site.log}")
     terraform.apply(plan)
     return f"applied: {plan}"
 
