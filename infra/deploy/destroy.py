@@ -4,6 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from google.api_core.exceptions import NotFound
+
+from infra.deploy import serving_image
 from infra.deploy.problems import EXPECTED, Refused
 from infra.deploy.site import Site
 from infra.deploy.steps import UNCHANGED, Step, bring_schedules
@@ -71,8 +74,19 @@ def _infrastructure(site: Site) -> str:
         raise Refused(
             f"the plan would destroy what stays: {', '.join(kept)}; nothing was destroyed"
         )
+    _sources(site)
     terraform.apply(plan)
     return f"destroyed {len(gone)} resources"
+
+
+def _sources(site: Site) -> None:
+    """Remove what Cloud Build was given: Terraform destroys no bucket that holds others' objects."""
+    bucket = site.google.storage.bucket(site.bucket("bundles"))
+    try:
+        for blob in bucket.list_blobs(prefix=serving_image.SOURCES):
+            blob.delete()
+    except NotFound:
+        return  # the bucket went in an earlier run
 
 
 STEPS = (

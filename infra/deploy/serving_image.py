@@ -6,6 +6,8 @@ from infra import image
 from infra.deploy import shell
 from infra.deploy.site import Site
 
+# Where in the bucket of bundles Cloud Build finds what it builds from.
+SOURCES = f"{image.NAME}/"
 _ABSENT = ("NOT_FOUND", "not found", "does not exist")
 
 

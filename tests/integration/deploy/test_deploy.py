@@ -93,10 +93,12 @@ def destroyed_and_deployed_again(world):
     assert "nothing was destroyed" in refused.error
     assert len(world.apis.jobs) == 2
     before = world.names("models")
+    assert world.names("bundles") == ["berth/tfserving/1.tgz"]
     done = world.run("destroy", given=f"{world.project}\n")
     assert done.status == 0, done.error
     assert world.apis.jobs == {}
     assert world.apis.triggers == []
+    assert world.names("bundles") == []  # or Google would keep the bucket
     kept = world.run("destroy", "--yes")
     assert kept.did() == {"schedules": "unchanged", "infrastructure": "unchanged"}
     for role in ("uploads", "models", "control", "state"):
