@@ -11,6 +11,7 @@ from berth.protos import tensorflow_pb2 as tf
 
 MAX_NODES = 1_000_000
 MAX_FUNCTIONS = 50_000
+MAX_CALLS = 2_000_000
 _MAX_TWINS = 64
 MAIN = ""
 _CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
@@ -32,6 +33,7 @@ class Reach:
 
     nodes: list[tuple[str, tf.NodeDef]] = field(default_factory=list)
     calls: dict[str, list[Call]] = field(default_factory=dict)
+    count: int = 0
 
 
 class Graph:
@@ -82,6 +84,9 @@ class Graph:
             scope, node = pending.pop()
             reach.nodes.append((scope, node))
             for name, call in self._calls(scope, node):
+                reach.count += 1
+                if reach.count > MAX_CALLS:
+                    raise InvalidModel(f"more than {MAX_CALLS} calls of functions")
                 if name not in reach.calls:
                     reach.calls[name] = []
                     pending.extend((name, inner) for inner in self.functions[name].node_def)
@@ -98,6 +103,16 @@ class Graph:
                 if name in self.functions:
                     first = plain.get(key) if depth == 0 else None
                     yield from self._twins(name, Call(scope, node, first))
+                    yield from self._defaults(name, node)
+        yield from self._defaults(node.op, node)
+
+    def _defaults(self, function: str, node: tf.NodeDef) -> Iterator[tuple[str, Call]]:
+        """What a body calls by `$attr` where the caller leaves the attribute to its default."""
+        if function in self.functions:
+            for attr in self.functions[function].signature.attr:
+                for _, name in _function_names(attr.default_value):
+                    if name in self.functions:
+                        yield from self._twins(name, Call(function, node, None))
 
     def _twins(self, name: str, call: Call) -> Iterator[tuple[str, Call]]:
         """The function and those TensorFlow may put in its place (attribute api_implements)."""

@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
 
 import pydantic
 
@@ -15,6 +16,7 @@ _VARIABLES = "variables/"
 _ASSETS = "assets/"
 _EXTRA = "assets.extra/"
 _MAX_NAME = 512
+_MAX_PART = 255  # of a path, on Linux
 _SHARD = re.compile(r"variables/variables\.data-\d{5}-of-\d{5}")
 
 
@@ -112,6 +114,9 @@ def check(manifest: Manifest, limits: Limits) -> None:
     total = sum(file.size for file in manifest.files)
     if total > limits.max_bytes:
         problems.append(f"{total} bytes in all, at most {limits.max_bytes} are allowed")
+    names = {file.name for file in manifest.files}
+    folders = {str(parent) for name in names for parent in PurePosixPath(name).parents}
+    problems += [f"{name[:80]!r} is a file and a folder" for name in sorted(names & folders)]
     if any(not is_name(file.name) for file in manifest.files[100:]):
         problems.append("further file names are not allowed")
     if problems:
@@ -124,4 +129,5 @@ def is_name(name: str) -> bool:
         return False
     if not name.isprintable():
         return False
-    return all(part not in ("", ".", "..") for part in name.split("/"))
+    parts = name.split("/")
+    return all(part not in ("", ".", "..") and len(part.encode()) <= _MAX_PART for part in parts)

@@ -43,6 +43,8 @@ _WHY = (
     (("Xla",), "runs compiled code that may call back into the host"),
     (("Print", "WriteSummary", "CreateSummary"), "writes logs or summaries"),
     (("Abort",), "ends the server's process"),
+    (("Inplace",), "changes other tensors' memory"),
+    (("Empty", "FakeParam"), "gives memory as it was found"),
 )
 
 

@@ -128,8 +128,9 @@ def _through(scope: str, node: tf.NodeDef) -> "tuple[str, str] | Origin":
         if node.input and not node.input[0].startswith("^"):
             return scope, node.input[0]
     elif node.op == "VarHandleOp":
-        shared = node.attr["shared_name"].s if "shared_name" in node.attr else b""
-        return Origin("variable", shared.decode(errors="replace") or node.name)
+        # All without a name share one; a name that the caller sets (`$attr`) can be any.
+        if shared := node.attr["shared_name"].s if "shared_name" in node.attr else b"":
+            return Origin("variable", shared.decode(errors="replace"))
     elif node.op == "Const" and "value" in node.attr:
         texts = b", ".join(node.attr["value"].tensor.string_val[:3])
         return Origin("const", texts[:200].decode(errors="replace"))

@@ -4,11 +4,13 @@ import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import DecodeError
 
 from berth.domain import manifest as manifests
-from berth.domain import op_policy
+from berth.domain import op_policy, wire
 from berth.domain.errors import InvalidModel
 from berth.domain.manifest import Manifest
 from berth.domain.probing import SignatureSummary, TensorSummary
@@ -19,6 +21,9 @@ _TAGS = {"serve"}
 _MAX_SIGNATURES = 100
 _MAX_TENSORS = 1000
 _MAX_RANK = 254
+# A message of two bytes takes some ninety in memory; so few bytes may be parsed uncounted.
+_UNCOUNTED = 4 << 20
+_MAX_MESSAGES = 5_000_000
 _VARIABLE_OPS = frozenset({"VarHandleOp", "VariableV2", "Variable"})
 
 
@@ -39,6 +44,8 @@ def parse(data: bytes, *, max_bytes: int) -> tf.MetaGraphDef:
         raise InvalidModel("saved_model.pb is empty")
     if len(data) > max_bytes:
         raise InvalidModel(f"saved_model.pb has {len(data)} bytes, at most {max_bytes} are read")
+    if len(data) > _UNCOUNTED:
+        wire.bound(data, cast(Descriptor, tf.SavedModel.DESCRIPTOR), limit=_MAX_MESSAGES)
     try:
         model = tf.SavedModel.FromString(data)
     except DecodeError as error:

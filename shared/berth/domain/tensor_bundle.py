@@ -25,9 +25,9 @@ _MAX_KEY = 4096
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """What a checkpoint holds: tensors' names and the exact size of each data shard in bytes."""
+    """What a checkpoint holds: how many tensors, and the exact size of each data shard in bytes."""
 
-    tensors: tuple[str, ...]
+    tensors: int
     shards: tuple[int, ...]
 
     def files(self) -> dict[str, int]:
@@ -44,8 +44,11 @@ def parse(data: bytes) -> Bundle:
     entries = _table(data)
     header = _header(entries)
     sizes = [0] * header.num_shards
-    names = []
+    tensors, last = 0, b""
     for key, value in entries:
+        if key <= last:
+            raise InvalidModel("variables.index has entries out of order, or one twice")
+        tensors, last = tensors + 1, key
         entry = _message(tensorflow_pb2.BundleEntry(), value)
         if not 0 <= entry.shard_id < len(sizes) or entry.offset < 0 or entry.size < 0:
             raise InvalidModel("variables.index names a data shard or an offset that cannot be")
@@ -53,8 +56,7 @@ def parse(data: bytes) -> Bundle:
         if end > _MAX_BYTES:
             raise InvalidModel("variables.index claims a tensor beyond any possible size")
         sizes[entry.shard_id] = max(sizes[entry.shard_id], end)
-        names.append(key.decode(errors="replace"))
-    return Bundle(tensors=tuple(names), shards=tuple(sizes))
+    return Bundle(tensors=tensors, shards=tuple(sizes))
 
 
 def _header(entries: Iterator[tuple[bytes, bytes]]) -> tensorflow_pb2.BundleHeader:

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from berth.domain import manifest as manifests
 from berth.domain.errors import InvalidModel
 from berth.domain.manifest import Limits, Manifest, ManifestFile
+from tests.support import hostile_bytes
 
 SHARD = "variables/variables.data-00000-of-00001"
 
@@ -86,3 +87,11 @@ def test_ordinary_names_pass(name):
 def test_bounds_are_named(limits, text):
     with pytest.raises(InvalidModel, match=text):
         manifests.check(manifest("a", "b"), limits)
+
+
+@pytest.mark.parametrize(
+    ("files", "text"), hostile_bytes.MANIFESTS.values(), ids=list(hostile_bytes.MANIFESTS)
+)
+def test_a_list_made_to_mislead_is_refused(files, text):
+    with pytest.raises(InvalidModel, match=text):
+        manifests.check(Manifest(files=files), Limits())

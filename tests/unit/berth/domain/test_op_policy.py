@@ -4,7 +4,7 @@ import pytest
 
 from berth.domain import op_policy
 from berth.domain.errors import InvalidModel
-from tests.support import hostile, probe_models
+from tests.support import hostile, hostile_graphs, probe_models
 
 
 @pytest.mark.parametrize("name", probe_models.NAMES)
@@ -30,6 +30,38 @@ REFUSED = [
     (hostile.function_shadows_op, "module", "MatMul", "MatMul", "name of a function"),
     (hostile.unknown_op, "module", "custom", "MyCustomOp", "not among the ops"),
     (hostile.aborting, "module", "end", "Abort", "ends the server"),
+    (hostile_graphs.mutual_recursion, "module", "leak", "ReadFile", "in function inner"),
+    (hostile_graphs.carried, "module", "leak", "ReadFile", "in function inner"),
+    (hostile_graphs.by_default, "module", "leak", "ReadFile", "in function inner"),
+    (hostile_graphs.by_argument, "module", "leak", "ReadFile", "in function inner"),
+    (hostile_graphs.overwritten_prefix, "module", "swap", "InplaceUpdate", "other tensors' memory"),
+    (
+        hostile_graphs.nameless_variable,
+        "table",
+        "InitializeTable",
+        "InitializeTable",
+        "VarHandleOp",
+    ),
+    (
+        *(hostile_graphs.variable_named_by_caller, "table", "InitializeTable", "InitializeTable"),
+        "/etc/passwd",
+    ),
+    (hostile_graphs.table_from_input, "table", "fill", "InitializeTable", "not be reached"),
+    (hostile_graphs.table_from_joined, "table", "InitializeTable", "InitializeTable", "StringJoin"),
+    (hostile_graphs.table_without_path, "table", "InitializeTable", "Initialize", "no file name"),
+]
+HIDDEN = [
+    *(("PartitionedCall", "f"), ("StatefulPartitionedCall", "f"), ("If", "then_branch")),
+    *(("If", "else_branch"), ("StatelessIf", "else_branch"), ("While", "cond"), ("While", "body")),
+    *(("StatelessWhile", "cond"), ("For", "body"), ("NoOp", "_anything")),
+]
+INVALID = [
+    (hostile_graphs.many_calls, "calls of functions"),
+    (hostile_graphs.many_twins, "implement one thing"),
+    (hostile_graphs.two_functions_of_one_name, "one name"),
+    (hostile_graphs.function_without_name, "one has none"),
+    (hostile_graphs.node_twice_in_function, "one name"),
+    (hostile.dangling, "nowhere"),
 ]
 
 
@@ -43,17 +75,57 @@ def test_hostile_models_are_refused(edit, model, node, op, reason):
     assert reason in found.text()
 
 
+@pytest.mark.parametrize(("op", "attribute"), HIDDEN)
+def test_no_attribute_hides_a_function(op, attribute):
+    (found,) = op_policy.judge(hostile.edited(hostile_graphs.calling(op, attribute)))
+    assert (found.node, found.function, found.op) == ("leak", "inner", "ReadFile")
+
+
+@pytest.mark.parametrize("op", ["Case", "StatelessCase"])
+def test_no_list_of_branches_hides_a_function(op):
+    edit = hostile_graphs.calling(op, "branches", listed=True)
+    (found,) = op_policy.judge(hostile.edited(edit))
+    assert (found.node, found.function, found.op) == ("leak", "inner", "ReadFile")
+
+
+@pytest.mark.parametrize(("op", "reason"), hostile_graphs.FORBIDDEN.items())
+def test_an_op_of_each_family_is_refused_by_its_reason(op, reason):
+    (found,) = op_policy.judge(hostile.edited(hostile_graphs.forbidden(op)))
+    assert (found.node, found.op) == ("bad", op)
+    assert reason in found.reason
+    assert found.reason.endswith("; reached from the signature")
+
+
+@pytest.mark.parametrize(("edit", "text"), INVALID)
+def test_a_graph_that_makes_no_sense_is_invalid(edit, text):
+    with pytest.raises(InvalidModel, match=text):
+        op_policy.judge(hostile.edited(edit))
+
+
+def test_gradients_are_not_run():
+    """And so the functions named in them are not judged: the child's test shows that it loads."""
+    assert op_policy.judge(hostile.edited(hostile_graphs.gradients)) == ()
+
+
+def test_a_recursion_of_ops_that_may_serve_is_the_childs_to_stop():
+    assert op_policy.judge(hostile.edited(hostile_graphs.endless_recursion)) == ()
+
+
+def test_at_most_twenty_violations_are_told():
+    def edit(meta):
+        for number in range(30):
+            meta.graph_def.node.add(name=f"bad{number}", op="ReadFile")
+            meta.signature_def["serving_default"].outputs[f"o{number}"].name = f"bad{number}:0"
+
+    assert len(op_policy.judge(hostile.edited(edit))) == 20
+
+
 def test_what_is_not_reached_does_not_count():
     meta = hostile.graph()
     ops = {n.op for f in meta.graph_def.library.function for n in f.node_def}
     assert {"SaveV2", "MergeV2Checkpoints"} <= ops
     meta.graph_def.node.add(name="idle", op="ReadFile")
     assert op_policy.judge(meta) == ()
-
-
-def test_an_output_of_no_node_is_invalid():
-    with pytest.raises(InvalidModel, match="nowhere"):
-        op_policy.judge(hostile.edited(hostile.dangling))
 
 
 def test_a_node_that_stands_twice_is_invalid():

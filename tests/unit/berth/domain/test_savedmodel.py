@@ -10,7 +10,7 @@ from berth.domain import op_policy, savedmodel, tensor_bundle
 from berth.domain.errors import InvalidModel
 from berth.domain.manifest import Manifest, ManifestFile
 from berth.protos import tensorflow_pb2 as tf
-from tests.support import hostile, probe_models
+from tests.support import hostile, hostile_bytes, probe_models
 
 SHARD = "variables/variables.data-00000-of-00001"
 
@@ -74,6 +74,82 @@ def test_an_asset_that_leaves_its_folder_is_refused():
         savedmodel.needs(hostile.edited(hostile.escaping_asset, "table"))
 
 
+@pytest.mark.parametrize("name", hostile_bytes.ASSET_NAMES)
+def test_no_asset_name_leads_elsewhere(name):
+    def edit(meta):
+        meta.asset_file_def[0].filename = name
+
+    with pytest.raises(InvalidModel, match="asset name"):
+        savedmodel.needs(hostile.edited(edit, "table"))
+
+
+def test_an_asset_declared_twice_is_one_file():
+    def edit(meta):
+        meta.asset_file_def.add().CopyFrom(meta.asset_file_def[0])
+
+    assert savedmodel.needs(hostile.edited(edit, "table")).assets == ("vocabulary.txt",)
+
+
+def test_assets_that_do_not_parse_are_refused():
+    with pytest.raises(InvalidModel, match="saved_model_assets"):
+        savedmodel.needs(hostile.edited(hostile_bytes.damaged_assets))
+
+
+@pytest.mark.parametrize(
+    ("edit", "text"),
+    [
+        (hostile_bytes.many_signatures, "5001 signatures, at most 100"),
+        (hostile_bytes.many_outputs, "too many tensors"),
+        (hostile_bytes.no_outputs, "no outputs"),
+        (hostile_bytes.many_dimensions, "257 dimensions"),
+    ],
+)
+def test_signatures_are_bounded(edit, text):
+    with pytest.raises(InvalidModel, match=text):
+        savedmodel.signatures(hostile.edited(edit))
+
+
+@pytest.mark.parametrize("edit", [hostile.huge_constant, hostile_bytes.huge_constant_in_function])
+def test_a_constant_may_not_fill_more_than_the_model_may_have(edit):
+    with pytest.raises(InvalidModel, match="the constant 'huge' has the shape"):
+        savedmodel.check_constants(hostile.edited(edit), max_bytes=1 << 30)
+    savedmodel.check_constants(hostile.edited(edit), max_bytes=1 << 32)
+
+
+@pytest.mark.parametrize("path", [(2, 2, 1), (2,), (2, 2, 1, 5), (2, 2, 2, 1), (2, 2, 1, 3)])
+def test_messages_are_counted_before_they_take_memory(monkeypatch, path):
+    """Nodes, graphs, attributes, functions, inputs: two bytes each here, tens of bytes in memory."""
+    monkeypatch.setattr(savedmodel, "_UNCOUNTED", 100)
+    monkeypatch.setattr(savedmodel, "_MAX_MESSAGES", 1000)
+    with pytest.raises(InvalidModel, match="more than 1000 messages and texts"):
+        savedmodel.parse(hostile_bytes.bomb(1001, path), max_bytes=1 << 20)
+    with pytest.raises(InvalidModel, match="tagged exactly"):
+        savedmodel.parse(hostile_bytes.bomb(1000 - len(path) + 1, path), max_bytes=1 << 20)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"\x12\x05\x12", b"\x12\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", b"\x13\x14", b"\x0f"],
+)
+def test_what_cannot_be_counted_does_not_parse(monkeypatch, data):
+    monkeypatch.setattr(savedmodel, "_UNCOUNTED", 0)
+    with pytest.raises(InvalidModel, match="does not parse"):
+        savedmodel.parse(data, max_bytes=1 << 20)
+
+
+@pytest.mark.parametrize("name", probe_models.NAMES)
+def test_ordinary_models_are_counted_to_the_end(monkeypatch, name):
+    monkeypatch.setattr(savedmodel, "_UNCOUNTED", 0)
+    assert savedmodel.parse(raw(name), max_bytes=1 << 30) == hostile.graph(name)
+
+
+def test_tensors_nested_in_tensors_are_followed_as_deep_as_they_parse():
+    data = tf.SavedModel(meta_graphs=[hostile_bytes.composite(40)]).SerializeToString()
+    meta = savedmodel.parse(data, max_bytes=1 << 20)
+    with pytest.raises(InvalidModel, match="nowhere"):
+        op_policy.judge(meta)
+
+
 def test_old_models_declare_assets_in_a_collection():
     assert savedmodel.needs(hostile.graph("graph")).assets == ("vocabulary.txt",)
 
@@ -89,7 +165,7 @@ def test_old_models_declare_assets_in_a_collection():
 )
 def test_what_is_missing_is_named(files, missing):
     needs = savedmodel.Needs(assets=("vocabulary.txt",), variables=True)
-    bundle = tensor_bundle.Bundle(tensors=("w",), shards=(12,))
+    bundle = tensor_bundle.Bundle(tensors=1, shards=(12,))
     assert savedmodel.missing(needs, bundle, there(**files)) == missing
 
 
@@ -100,7 +176,7 @@ def test_variables_without_their_index_are_missing():
 
 def test_a_shard_that_is_too_long_is_refused():
     needs = savedmodel.Needs(assets=(), variables=True)
-    bundle = tensor_bundle.Bundle(tensors=("w",), shards=(12,))
+    bundle = tensor_bundle.Bundle(tensors=1, shards=(12,))
     with pytest.raises(InvalidModel, match="13 bytes"):
         savedmodel.missing(needs, bundle, there(shard=13))
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from berth.domain import tensor_bundle
 from berth.domain.errors import InvalidModel
-from tests.support import probe_models
+from tests.support import hostile_bytes, probe_models
 
 
 def index(name="dense"):
@@ -38,6 +38,29 @@ def test_sizes_are_those_on_disk(name):
 def test_damage_is_named(damage, text):
     with pytest.raises(InvalidModel, match=text):
         tensor_bundle.parse(damage(index()))
+
+
+@pytest.mark.parametrize(
+    ("build", "text"), hostile_bytes.INDEXES.values(), ids=list(hostile_bytes.INDEXES)
+)
+def test_an_index_made_to_mislead_is_refused(build, text):
+    with pytest.raises(InvalidModel, match=text):
+        tensor_bundle.parse(build())
+
+
+def test_an_index_made_by_hand_is_read():
+    entries = [hostile_bytes.entry(b"a", offset=4, size=8), hostile_bytes.entry(b"b", shard_id=1)]
+    first = hostile_bytes.block([hostile_bytes.header(num_shards=2), entries[0]])
+    read = tensor_bundle.parse(hostile_bytes.table(first, hostile_bytes.block(entries[1:])))
+    assert (read.tensors, read.shards) == (2, (12, 0))
+
+
+def test_entries_are_bounded(monkeypatch):
+    monkeypatch.setattr(tensor_bundle, "_MAX_ENTRIES", 100)
+    keys = (number.to_bytes(2, "big") for number in range(1, 101))
+    body = hostile_bytes.block([hostile_bytes.header(), *((key, b"") for key in keys)])
+    with pytest.raises(InvalidModel, match="more than 100 entries"):
+        tensor_bundle.parse(hostile_bytes.table(body))
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
