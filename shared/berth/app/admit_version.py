@@ -5,6 +5,7 @@ The admission document is both the audit trail and the lease: one request at a t
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from berth.app import control
 from berth.app.control import Held
@@ -43,7 +44,8 @@ class AdmitVersion:
             owner = documents.customer_name(version.model.customer)
             account = control.read(self.control, owner, Customer).document
             held = first.result()
-        if account is None or account.state != "active":
+        begun = held.document is not None and bool(held.document.promoting)
+        if account is None or (account.state != "active" and not begun):
             return self._pending(version, account)
         for _ in range(MAX_LOOKS):
             word = self._look(version, message, account, held)
@@ -81,8 +83,8 @@ class AdmitVersion:
                 control.write(self.control, name, noted, if_generation=held.generation)
                 return "settled"
             quota = quotas.quota(account.plan)
-            uploaded, crowded = self._listing(version, quota)
-            case = Case(version, account, quota, uploaded, known, held.generation)
+            uploaded, crowded, at = self._listing(version, quota)
+            case = Case(version, account, quota, uploaded, at, known, held.generation)
             decision = admission.decide(known, uploaded, quota=quota, crowded=crowded)
             return self._carry_out(case, decision, message)
         except Conflict:
@@ -116,8 +118,10 @@ class AdmitVersion:
         self.judging.note_incomplete(case, decision.reason, decision.missing)
         return "incomplete"
 
-    def _listing(self, version: VersionName, quota: Quota) -> tuple[Manifest, bool]:
-        """List once and pin generations; whether there are more files than the plan allows."""
+    def _listing(self, version: VersionName, quota: Quota) -> tuple[Manifest, bool, str]:
+        """List once and pin generations; whether there are more files than the plan allows, and when
+        the newest was stored.
+        """
         stats = self.uploads.list(version.folder, limit=quota.files + 1)
         files = tuple(
             ManifestFile(
@@ -128,4 +132,6 @@ class AdmitVersion:
             )
             for stat in stats
         )
-        return manifest.promoted(Manifest(files=files)), len(stats) > quota.files
+        newest = max((stat.updated for stat in stats), default=datetime.min.replace(tzinfo=UTC))
+        at = newest.astimezone(UTC).isoformat(timespec="microseconds")
+        return manifest.promoted(Manifest(files=files)), len(stats) > quota.files, at

@@ -33,6 +33,7 @@ class Case:
     account: Customer
     quota: Quota
     uploaded: Manifest
+    uploaded_at: str
     known: Admission
     generation: int
 
@@ -64,6 +65,7 @@ class Judging:
             update |= {
                 "manifest": case.uploaded,
                 "digest": digest,
+                "uploaded_at": case.uploaded_at,
                 "attempts": case.known.attempts + 1 if again else 1,
                 "verdict": None,
             }
@@ -104,6 +106,7 @@ class Judging:
             digest=case.known.promoting,
             footprint=footprint,
             admitted_at=self.clock.now().isoformat(timespec="milliseconds"),
+            uploaded_at=case.known.uploaded_at,
         )
         shard = self.placing.place(case.version, admitted, case.account)
         return self.conclude(case, "ADMITTED", f"placed on {shard}", shard=shard)

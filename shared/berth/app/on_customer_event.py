@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from berth.app import control, projecting, rooms
+from berth.app import control, owning, rooms
 from berth.domain import accounts, documents, names, placement
-from berth.domain.documents import AdmittedVersion, Customer, Model, Template
+from berth.domain.documents import AdmittedVersion, Customer, Model, Template, Wants
 from berth.domain.errors import Unavailable
 from berth.domain.model_events import TrainingRequested
 from berth.domain.names import ModelName, VersionName
@@ -28,12 +28,17 @@ class OnCustomerEvent:
     draw: Callable[[int], int]
 
     def handle(self, event: CustomerEvent) -> Outcome:
-        """Raises InvalidEvent for an unknown plan, Unavailable while there is no shard."""
+        """Raises InvalidEvent for an unknown plan, Unavailable while there is no shard.
+
+        What is told of a customer before the sign-up waits for it: Unavailable too.
+        """
         if event.kind == "signed_up":
             return self._signed_up(event)
         if event.kind == "plan_changed":
             return self._plan_changed(event)
-        return self._retire(event)
+        if event.kind == "closed":
+            return self._closed(event)
+        return self._forget(event)
 
     def _signed_up(self, event: CustomerEvent) -> Outcome:
         home = self._home(event)
@@ -44,14 +49,15 @@ class OnCustomerEvent:
             lambda known: accounts.signed_up(known, event, home_shard=home),
         ).document
         if account is None or account.state != "active":
+            # An earlier delivery may have begun: what it left behind follows the account.
+            self.outbox.request_shards(*self._follow(event.customer))
             return Outcome("converged", reason="closed by a newer event")
-        for model in self._models(event.customer):
-            self._change(model, lambda known: accounts.restored(known, event))
-        shards = self._start(ModelName(event.customer, STARTER), account)
+        shards = {*self._follow(event.customer)}
+        shards.update(self._start(ModelName(event.customer, STARTER), account))
         self.outbox.announce(TrainingRequested(event.customer, account.plan, event.revision))
         earlier = self._earlier(event.customer)
         self.outbox.request_admission(*earlier)
-        self.outbox.request_shards(*shards)
+        self.outbox.request_shards(*sorted(shards))
         return Outcome("changed", model=f"{event.customer}.{STARTER}", shard=account.home_shard)
 
     def _home(self, event: CustomerEvent) -> str:
@@ -78,17 +84,10 @@ class OnCustomerEvent:
             model=name.model,
             base_path=f"templates/{STARTER}",
             versions={1: starter},
+            wants=Wants(account_revision=account.state_revision),
             shard=account.home_shard,
         )
-        held = control.change(
-            self.control,
-            documents.model_name(name),
-            Model,
-            lambda known: fresh if known is None else None,
-        )
-        if held.document is None:
-            return ()
-        return projecting.project_model(self.control, held.document, held.generation)
+        return self._change(name, lambda known: fresh if known is None else None)
 
     def _earlier(self, customer: str) -> tuple[Subject, ...]:
         """Versions uploaded before the sign-up, whose judgement waited for it."""
@@ -110,40 +109,57 @@ class OnCustomerEvent:
             raise Unavailable(f"{event.customer} has not signed up yet")
         return Outcome("changed", reason=f"plan {held.document.plan}")
 
-    def _retire(self, event: CustomerEvent) -> Outcome:
-        if event.kind == "closed":
-            account = control.change(
-                self.control,
-                documents.customer_name(event.customer),
-                Customer,
-                lambda known: None if known is None else accounts.closed(known, event),
-            ).document
-            if account is None or account.state != "closed":
-                return Outcome("converged", reason="no such account, or signed up again since")
-            models = self._models(event.customer)
-        else:
-            models = (names.model(event.customer, event.model),)
-        shards: set[str] = set()
-        for model in models:
-            shards.update(self._change(model, lambda known: accounts.retired(known, event)))
-        self.outbox.request_shards(*sorted(shards))
+    def _closed(self, event: CustomerEvent) -> Outcome:
+        account = control.change(
+            self.control,
+            documents.customer_name(event.customer),
+            Customer,
+            lambda known: None if known is None else accounts.closed(known, event),
+        ).document
+        if account is None:
+            raise Unavailable(f"{event.customer} has not signed up yet")
+        shards = self._follow(event.customer)
+        self.outbox.request_shards(*shards)
+        return Outcome("changed" if shards else "converged", reason=f"account {account.state}")
+
+    def _forget(self, event: CustomerEvent) -> Outcome:
+        """Delete a model or a version of it, also one that is uploaded but not admitted yet."""
+        owner = documents.customer_name(event.customer)
+        account = control.read(self.control, owner, Customer).document
+        if account is None:
+            raise Unavailable(f"{event.customer} has not signed up yet")
+        name = names.model(event.customer, event.model)
+
+        def edit(known: Model | None) -> Model | None:
+            if known is None and not self.uploads.list(name.folder, limit=1):
+                return None
+            return accounts.retired(known or _empty(name, account), event)
+
+        shards = self._change(name, edit)
+        self.outbox.request_shards(*shards)
         return Outcome("changed" if shards else "converged", model=event.model)
 
-    def _models(self, customer: str) -> tuple[ModelName, ...]:
-        stats = self.control.list(f"models/{customer}.")
-        return tuple(
-            names.servable(stat.name.removeprefix("models/").removesuffix(".json"))
-            for stat in stats
-        )
+    def _follow(self, customer: str) -> tuple[str, ...]:
+        """Bring every model of a customer under the account as it now is; return their shards."""
+        shards: set[str] = set()
+        for stat in self.control.list(f"models/{customer}."):
+            name = stat.name.removeprefix("models/").removesuffix(".json")
+            shards.update(self._change(names.servable(name), lambda _: None))
+        return tuple(sorted(shards))
 
-    def _change(self, name: ModelName, edit: Callable[[Model], Model]) -> tuple[str, ...]:
-        """Edit a model's document and its projections; nothing happens where there is none."""
-        held = control.change(
-            self.control,
-            documents.model_name(name),
-            Model,
-            lambda known: None if known is None else edit(known),
-        )
-        if held.document is None:
-            return ()
-        return projecting.project_model(self.control, held.document, held.generation)
+    def _change(
+        self, name: ModelName, edit: Callable[[Model | None], Model | None]
+    ) -> tuple[str, ...]:
+        held = owning.change(self.control, name, edit)
+        return held.document.shards if held.document is not None else ()
+
+
+def _empty(name: ModelName, account: Customer) -> Model:
+    """A model without versions: it remembers what was deleted before it was admitted."""
+    return Model(
+        customer=name.customer,
+        model=name.model,
+        base_path=name.folder.rstrip("/"),
+        wants=Wants(account_revision=account.state_revision),
+        shard=account.home_shard,
+    )

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from berth.app import control, projecting, rooms
+from berth.app import control, owning, rooms
 from berth.domain import documents, placement
-from berth.domain.documents import AdmittedVersion, Customer, Footprint, Model
+from berth.domain.documents import AdmittedVersion, Customer, Footprint, Model, Wants
 from berth.domain.errors import QuotaExceeded, Unavailable
 from berth.domain.names import ModelName, VersionName
 from berth.domain.quotas import Quota
@@ -23,10 +23,11 @@ class Placing:
     def check_quota(self, name: ModelName, quota: Quota) -> Model | None:
         """Return the model's document, None for a new model; raise QuotaExceeded over the plan."""
         model = control.read(self.control, documents.model_name(name), Model).document
-        if model is None:
+        if model is None or not model.versions:
             prefix = f"models/{name.customer}."
             stats = self.control.list(prefix, limit=quota.models + 2)
-            own = sum(stat.name != f"{prefix}starter.json" for stat in stats)
+            others = {f"{prefix}starter.json", documents.model_name(name)}
+            own = sum(stat.name not in others for stat in stats)
             if own >= quota.models:
                 raise QuotaExceeded(f"the plan allows {quota.models} models")
         elif len(model.versions) >= quota.versions:
@@ -36,31 +37,23 @@ class Placing:
     def place(self, version: VersionName, admitted: AdmittedVersion, account: Customer) -> str:
         """Add the version to its model, project it, ask for a pass; return the shard.
 
-        A version uploaded after its model was deleted brings the model back.
+        A version that is there already stays as it is: an admission that died may come again much
+        later, when the version was deleted or moved.
         """
         fresh = self._fresh(version, admitted, account)
 
-        def edit(model: Model | None) -> Model:
+        def edit(model: Model | None) -> Model | None:
             if model is None:
                 return fresh()
-            wants = model.wants.model_copy(
-                update={
-                    "deleted": "",
-                    "deleted_versions": tuple(
-                        n for n in model.wants.deleted_versions if n != version.number
-                    ),
-                }
-            )
+            if version.number in model.versions:
+                return None
             versions = {**model.versions, version.number: admitted}
-            return model.model_copy(update={"versions": versions, "wants": wants})
+            return model.model_copy(update={"versions": versions})
 
-        held = control.change(self.control, documents.model_name(version.model), Model, edit)
+        held = owning.change(self.control, version.model, edit)
         if held.document is None:
             raise Unavailable("the model's document vanished")
-        shards = projecting.project_model(
-            self.control, held.document, held.generation, fresh=len(held.document.versions) == 1
-        )
-        self.outbox.request_shards(*shards)
+        self.outbox.request_shards(*held.document.shards)
         return held.document.shard
 
     def _fresh(
@@ -75,6 +68,7 @@ class Placing:
                 model=version.model.model,
                 base_path=version.model.folder.rstrip("/"),
                 versions={version.number: admitted},
+                wants=Wants(account_revision=account.state_revision),
                 shard=shard or account.home_shard,
             )
 

@@ -43,7 +43,7 @@ class ProbeModel:
 
     def probe(self, request: ProbeRequest) -> ProbeReport:
         """Return the judgement; the private copy goes. Raises Unavailable if there is none."""
-        with tempfile.TemporaryDirectory(prefix="berth-probe-") as private:
+        with _private() as private:
             try:
                 return self._judge(request, Path(private))
             except InvalidModel as error:
@@ -107,6 +107,14 @@ class ProbeModel:
         self._files.fetch(request, file, into)
         if into.stat().st_size != file.size or _crc32c(into) != file.crc32c:
             raise Unavailable(f"{file.name} came with other bytes than its checksum says")
+
+
+def _private() -> tempfile.TemporaryDirectory[str]:
+    """A folder that only this user may enter. Raises Unavailable where none can be made."""
+    try:
+        return tempfile.TemporaryDirectory(prefix="berth-probe-")
+    except OSError as error:
+        raise Unavailable(f"no private folder can be made here: {error}") from error
 
 
 def _refuse(violations: tuple[op_policy.Violation, ...]) -> None:

@@ -36,27 +36,24 @@ def closed(known: Customer, event: CustomerEvent) -> Customer:
 
 
 def retired(model: Model, event: CustomerEvent) -> Model:
-    """Return a model's document after `closed` or `model.deleted`: the model, or one version of it.
+    """Return a model's document after `model.deleted`: of the model, or of one version of it.
 
-    Versions admitted after the event happened stay.
+    What was uploaded after the event happened stays, and what was uploaded before and is still on its
+    way here goes.
     """
     wants = model.wants
-    if event.version is None and wants.deleted_revision >= event.revision:
-        return model
-    older = {n for n, admitted in model.versions.items() if admitted.admitted_at <= event.revision}
-    named = older if event.version is None else {event.version} & older
-    if event.version is None and len(named) == len(model.versions):
-        cause = "closed" if event.kind == "closed" else "model.deleted"
-        return _wants(model, {"deleted": cause, "deleted_revision": event.revision})
-    return _wants(model, {"deleted_versions": tuple(sorted({*wants.deleted_versions, *named}))})
+    if event.version is None:
+        return _wants(model, {"deleted_revision": max(wants.deleted_revision, event.revision)})
+    newest = max(wants.deleted_versions.get(event.version, ""), event.revision)
+    return _wants(model, {"deleted_versions": {**wants.deleted_versions, event.version: newest}})
 
 
-def restored(model: Model, event: CustomerEvent) -> Model:
-    """Return a model's document after its customer signed up again: what closing took comes back."""
-    wants = model.wants
-    if wants.deleted != "closed" or wants.deleted_revision >= event.revision:
+def under(model: Model, account: Customer) -> Model:
+    """Return a model's document under its account as it is now: closing retires, reopening restores."""
+    if model.wants.account_revision >= account.state_revision:
         return model
-    return _wants(model, {"deleted": "", "deleted_revision": event.revision})
+    closed = account.state == "closed"
+    return _wants(model, {"closed": closed, "account_revision": account.state_revision})
 
 
 def _wants(model: Model, update: dict[str, object]) -> Model:

@@ -36,22 +36,37 @@ class Footprint(Document):
 
 
 class AdmittedVersion(Document):
-    """A version that was judged, promoted and may be served."""
+    """A version that was judged, promoted and may be served.
+
+    `uploaded_at` (RFC 3339) is when its newest file was stored; "" counts as admitted_at.
+    """
 
     digest: str
     footprint: Footprint
     admitted_at: str
+    uploaded_at: str = ""
+
+    @property
+    def born(self) -> str:
+        """What a deletion's revision is compared with: when the bytes came, not when we were done."""
+        return self.uploaded_at or self.admitted_at
 
 
 class Wants(Document):
-    """What the owner of a model wants. `source_generation` is that of the serving.yaml it came from."""
+    """What the owner of a model wants. `source_generation` is that of the serving.yaml it came from.
+
+    A deletion takes what was uploaded until its revision: of the whole model (`deleted_revision`),
+    or of one version (`deleted_versions`), known here or not yet. `closed` is the account's state as
+    of `account_revision`. Nothing here depends on the order in which it was learnt.
+    """
 
     keep: int = Field(default=1, ge=1, le=8)
     pin: int | None = None
     source_generation: int = 0
-    deleted: Literal["", "closed", "model.deleted"] = ""
     deleted_revision: str = ""
-    deleted_versions: tuple[int, ...] = ()
+    deleted_versions: dict[int, str] = {}
+    closed: bool = False
+    account_revision: str = ""
 
 
 class Model(Document):
@@ -69,6 +84,16 @@ class Model(Document):
     def name(self) -> ModelName:
         """The model's name."""
         return ModelName(self.customer, self.model)
+
+    @property
+    def present(self) -> tuple[int, ...]:
+        """The versions that no deletion took, ascending."""
+        wants = self.wants
+        return tuple(
+            number
+            for number, admitted in sorted(self.versions.items())
+            if admitted.born > max(wants.deleted_revision, wants.deleted_versions.get(number, ""))
+        )
 
     @property
     def shards(self) -> tuple[str, ...]:
@@ -102,14 +127,13 @@ class Projection(Document):
 
 def project(model: Model, *, generation: int = 0) -> Projection:
     """Return what a shard needs of a model's document: its newest versions and its pin."""
-    gone = set(model.wants.deleted_versions)
-    numbers = sorted((n for n in model.versions if n not in gone), reverse=True)
+    numbers = sorted(model.present, reverse=True)
     shown = {n for n in numbers if n in numbers[:SHOWN_VERSIONS] or n == model.wants.pin}
     return Projection(
         base_path=model.base_path,
         keep=model.wants.keep,
         pin=model.wants.pin,
-        retired=bool(model.wants.deleted) or not numbers,
+        retired=model.wants.closed or not numbers,
         versions={n: model.versions[n].footprint for n in sorted(shown)},
         document=generation,
     )
@@ -139,6 +163,7 @@ class Admission(Document):
 
     manifest: Manifest = Manifest(files=())
     digest: str = ""
+    uploaded_at: str = ""
     attempts: int = 0
     promoting: str = ""
     promoted: tuple[str, ...] = ()

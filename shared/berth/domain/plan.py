@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from berth.domain import canonical, capacity, rollout, serving_config, workload
+from berth.domain import capacity, rollout, serving_config, workload
 from berth.domain.model_events import ModelEvent
 from berth.domain.observation import Observation, Pod, StoredConfig
 from berth.domain.shard_status import ModelRecord, ReplicaStatus, ShardStatus
@@ -104,8 +104,9 @@ def make(seen: Observation, frame: Frame) -> Plan:
     }
     boot = serving_config.render({n: s.boot for n, s in steps.items() if s.boot is not None})
     live = serving_config.render({n: s.live for n, s in steps.items() if s.live is not None})
-    status = _status(seen, {name: step.record for name, step in steps.items()})
-    announcements = _announcements(seen, status)
+    said = {name: _events(name, step.record, seen) for name, step in steps.items()}
+    status = _status(seen, {n: _counted(s.record, said[n]) for n, s in steps.items()})
+    announcements = tuple(Announce(event) for name in sorted(said) for event in said[name])
     config = _config_actions(seen, boot, live)
     actions: list[Action] = [*_workload_actions(seen, frame), *config[0], *announcements]
     quiet = not actions and not config[1]
@@ -186,21 +187,22 @@ def _status(seen: Observation, records: Mapping[str, ModelRecord]) -> ShardStatu
     )
 
 
-def _announcements(seen: Observation, status: ShardStatus) -> tuple[Announce, ...]:
-    events: list[ModelEvent] = []
-    for name, record in status.models.items():
-        before = seen.status.models.get(name)
-        old = set(before.announced) if before else set()
-        new = set(record.announced)
-        for kind, numbers in (("serving", new - old), ("retired", old - new)):
-            events += [_event(kind, name, number, record, seen) for number in sorted(numbers)]
-        known = before.quarantined if before else {}
-        events += [
-            _event("quarantined", name, number, record, seen)
-            for number, held in record.quarantined.items()
-            if held.active and known.get(number) != held
-        ]
-    return tuple(Announce(event) for event in events)
+def _events(name: str, record: ModelRecord, seen: Observation) -> tuple[ModelEvent, ...]:
+    """Return what has changed for the outside since the status document was written."""
+    before = seen.status.models.get(name)
+    old, new = set(before.announced if before else ()), set(record.announced)
+    known = before.quarantined if before else {}
+    poisoned = [n for n, held in record.quarantined.items() if held.active and known.get(n) != held]
+    kinds = (
+        ("serving", sorted(new - old)),
+        ("retired", sorted(old - new)),
+        ("quarantined", poisoned),
+    )
+    return tuple(_event(kind, name, n, record, seen) for kind, numbers in kinds for n in numbers)
+
+
+def _counted(record: ModelRecord, events: tuple[ModelEvent, ...]) -> ModelRecord:
+    return record.model_copy(update={"said": record.said + 1}) if events else record
 
 
 def _judged(seen: Observation, status: ShardStatus) -> bool:
@@ -212,9 +214,9 @@ def _judged(seen: Observation, status: ShardStatus) -> bool:
 def _event(kind: str, name: str, number: int, record: ModelRecord, seen: Observation) -> ModelEvent:
     held = record.quarantined.get(number)
     reason = held.reason if kind == "quarantined" and held else ""
-    attempt = str(held.attempts) if held else ""
-    revision = canonical.digest(f"{record.document}/{attempt}")[:16]
-    return ModelEvent(kind, name, number, reason=reason, shard=seen.shard.shard, revision=revision)
+    return ModelEvent(
+        kind, name, number, reason=reason, shard=seen.shard.shard, revision=str(record.said)
+    )
 
 
 def _open(steps: Mapping[str, rollout.Step]) -> tuple[str, ...]:

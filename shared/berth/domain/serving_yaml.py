@@ -42,9 +42,8 @@ def parse(data: bytes) -> ServingYaml:
 
 def applied(model: Model, wishes: ServingYaml, *, generation: int) -> Wants:
     """Return the model's wants with the wishes in them; raise InvalidModel for a missing pin."""
-    gone = model.wants.deleted_versions
-    if wishes.pin is not None and (wishes.pin not in model.versions or wishes.pin in gone):
-        there = ", ".join(str(n) for n in sorted(model.versions)[-8:] if n not in gone) or "none"
+    if wishes.pin is not None and wishes.pin not in model.present:
+        there = ", ".join(str(number) for number in model.present[-8:]) or "none"
         raise InvalidModel(
             f"serving.yaml pins version {wishes.pin}, which is not admitted (admitted: {there})"
         )

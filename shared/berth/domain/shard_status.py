@@ -50,7 +50,11 @@ class VersionRecord(Document):
 
 
 class ModelRecord(Document):
-    """One servable: what is announced, what is observed, what is quarantined, and since when."""
+    """One servable: what is announced, what is observed, what is quarantined, and since when.
+
+    `said` counts the changes that were published: it tells one from the next of the same kind, and a
+    change that has to be published again, because its record was not written, from a new one.
+    """
 
     state: State
     reason: str = ""
@@ -59,6 +63,7 @@ class ModelRecord(Document):
     announced: tuple[int, ...] = ()
     versions: dict[int, VersionRecord] = {}
     quarantined: dict[int, Quarantine] = {}
+    said: int = 0
 
 
 class Capacity(Document):

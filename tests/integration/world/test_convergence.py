@@ -22,8 +22,8 @@ def facts(world):
             models[name] = (
                 model.wants.keep,
                 model.wants.pin,
-                model.wants.deleted,
-                model.wants.deleted_versions,
+                model.wants.closed,
+                model.present,
                 {n: v.digest for n, v in model.versions.items()},
                 model.shard,
             )

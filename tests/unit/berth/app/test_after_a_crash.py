@@ -15,6 +15,8 @@ def die_after(world, kind, name, *, topic):
     world.fail(None, after)
     world.deliver(delivery)
     assert delivery.attempts == 1, "it died"
+    world.queue.remove(delivery)
+    return delivery
 
 
 def test_a_good_upload_after_a_bad_one_is_judged_though_its_first_judge_died():
@@ -22,7 +24,7 @@ def test_a_good_upload_after_a_bad_one_is_judged_though_its_first_judge_died():
     world.upload("acme/digits/1", {**FILES, "saved_model.pb": b"bad graph"})
     world.settle()
     world.upload("acme/digits/1")
-    die_after(world, "put", "admissions/acme.digits/1.json", topic="admissions")
+    world.queue.append(die_after(world, "put", "admissions/acme.digits/1.json", topic="admissions"))
     world.settle()
     assert world.admission("acme.digits", 1).verdict.state == "ADMITTED"
     assert world.loaded("shard-0", "acme.digits") == {1}
@@ -33,6 +35,71 @@ def test_the_verdict_on_earlier_bytes_does_not_end_a_promotion_that_began():
     world.upload("acme/digits/1", {**FILES, "saved_model.pb": b"bad graph"})
     world.settle()
     world.upload("acme/digits/1")
-    die_after(world, "put", "models/acme.digits.json", topic="admissions")
+    world.queue.append(die_after(world, "put", "models/acme.digits.json", topic="admissions"))
     world.settle()
     assert world.said("model.admitted") == [("model.admitted", "acme.digits", 1)]
+
+
+def test_an_admission_that_comes_again_does_not_bring_a_deleted_model_back():
+    world = worlds.signed_up()
+    world.upload("acme/digits/1")
+    again = die_after(world, "put", "models/acme.digits.json", topic="admissions")
+    world.customer("deleted", "acme", at=1, model="digits")
+    world.run()
+    world.settle()
+    world.clock.advance(400)
+    world.queue.append(again)
+    world.settle()
+    assert world.admission("acme.digits", 1).verdict.state == "ADMITTED"
+    assert world.loaded("shard-0", "acme.digits") == set()
+
+
+def test_a_deletion_takes_the_version_whose_admission_has_not_ended():
+    world = worlds.signed_up()
+    world.upload("acme/digits/1")
+    waiting = world.run_until("admissions")
+    world.queue.clear()
+    world.customer("deleted", "acme", at=1, model="digits")
+    world.run()
+    world.deliver(waiting)
+    world.settle()
+    assert world.loaded("shard-0", "acme.digits") == set()
+    world.clock.advance(60)
+    world.upload("acme/digits/2")
+    world.settle()
+    assert world.loaded("shard-0", "acme.digits") == {2}
+
+
+def test_closing_waits_for_the_sign_up_it_overtook():
+    world = worlds.fresh()
+    world.customer("closed", "acme", at=1)
+    delivery = world.queue.popleft()
+    world.deliver(delivery)
+    assert delivery.attempts == 1
+    world.queue.clear()
+    world.sign_up()
+    world.run()
+    world.deliver(delivery)
+    world.settle()
+    assert world.loaded("shard-0", "acme.starter") == set()
+
+
+def test_what_was_being_admitted_while_the_account_was_closed_is_retired_with_it():
+    world = worlds.signed_up()
+    world.upload("acme/digits/1")
+    waiting = world.run_until("admissions")
+    world.queue.clear()
+
+    def close(kind, name):
+        if (kind, name) == ("put", "models/acme.digits.json"):
+            world.revive()
+            world.customer("closed", "acme", at=1)
+            world.deliver(world.queue.popleft())
+
+    world.fail(close)
+    world.deliver(waiting)
+    world.settle()
+    assert world.loaded("shard-0", "acme.digits") == set()
+    world.sign_up(at=2)
+    world.settle()
+    assert world.loaded("shard-0", "acme.digits") == {1}

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from berth.domain import accounts
-from berth.domain.documents import AdmittedVersion, Footprint, Model, Wants
+from berth.domain.documents import AdmittedVersion, Footprint, Model, Wants, project
 from berth.domain.errors import InvalidEvent
 from berth.domain.requests import CustomerEvent
 
@@ -119,34 +119,57 @@ def digits(*versions, **wants):
     )
 
 
+def account(state, minute):
+    return after([event("signed_up", 0)]).model_copy(
+        update={"state": state, "state_revision": event("closed", minute).revision}
+    )
+
+
 def test_closing_retires_a_model_and_signing_up_again_restores_it():
-    gone = accounts.retired(digits(1), event("closed", 5))
-    assert gone.wants.deleted == "closed"
-    back = accounts.restored(gone, event("signed_up", 6))
-    assert not back.wants.deleted
-    assert accounts.retired(back, event("closed", 5)) == back
-    assert accounts.restored(gone, event("signed_up", 4)) == gone
+    gone = accounts.under(digits(1), account("closed", 5))
+    assert project(gone).retired
+    back = accounts.under(gone, account("active", 6))
+    assert not project(back).retired
+    assert accounts.under(back, account("closed", 5)) == back
+    assert accounts.under(gone, account("active", 4)) == gone
 
 
 def test_a_model_that_its_owner_deleted_stays_deleted_after_closing_and_signing_up():
-    gone = accounts.retired(digits(1), event("model.deleted", 5, model="digits"))
-    assert gone.wants.deleted == "model.deleted"
-    assert accounts.restored(gone, event("signed_up", 6)) == gone
+    gone = accounts.retired(digits(1), event("model.deleted", 3, model="digits"))
+    for state, minute in (("closed", 5), ("active", 6)):
+        gone = accounts.under(gone, account(state, minute))
+        assert project(gone).retired
 
 
 @pytest.mark.parametrize("more", [{}, {"version": 1}])
-def test_a_version_admitted_after_the_deletion_stays(more):
+def test_a_version_uploaded_after_the_deletion_stays(more):
     model = digits(1)
-    later = model.versions[1].model_copy(update={"admitted_at": LATER})
+    later = model.versions[1].model_copy(update={"uploaded_at": LATER})
     model = model.model_copy(update={"versions": {**model.versions, 2: later}})
     gone = accounts.retired(model, event("model.deleted", 5, model="digits", **more))
-    assert gone.wants.deleted_versions == (1,)
-    assert not gone.wants.deleted
+    assert gone.present == (2,)
+    assert not project(gone).retired
 
 
-def test_one_version_is_deleted_once_and_an_unknown_one_never():
-    first = accounts.retired(digits(1, 2), event("model.deleted", 5, version=1))
-    assert first.wants.deleted_versions == (1,)
-    assert not first.wants.deleted
-    assert accounts.retired(first, event("model.deleted", 6, version=1)) == first
-    assert accounts.retired(first, event("model.deleted", 6, version=9)) == first
+def test_a_version_uploaded_before_the_deletion_and_admitted_after_it_is_gone():
+    gone = accounts.retired(digits(), event("model.deleted", 5, model="digits"))
+    late = digits(1).versions[1].model_copy(update={"admitted_at": LATER, "uploaded_at": ADMITTED})
+    gone = gone.model_copy(update={"versions": {1: late}})
+    assert gone.present == ()
+    assert project(gone).retired
+
+
+def test_deletions_of_versions_do_not_depend_on_their_order():
+    events = [
+        event("model.deleted", 5, version=1),
+        event("model.deleted", 7, version=9),
+        event("model.deleted", 3, version=1),
+        event("model.deleted", 1, model="digits"),
+    ]
+    ends = set()
+    for order in itertools.permutations(events):
+        model = digits(1, 2)
+        for one in order:
+            model = accounts.retired(model, one)
+        ends.add(model.encode())
+    assert len(ends) == 1

@@ -80,7 +80,7 @@ def test_any_bytes_give_wishes_or_that_one_error(data):
     assert 1 <= wishes.keep <= 8
 
 
-def model(*versions, deleted=()):
+def model(*versions, deleted=None):
     footprint = Footprint(resident_bytes=1, peak_bytes=1, load_seconds=1)
     admitted = AdmittedVersion(
         digest="d", footprint=footprint, admitted_at="2026-11-20T00:00:00.000+00:00"
@@ -91,7 +91,7 @@ def model(*versions, deleted=()):
         base_path="acme/digits",
         shard="shard-0",
         versions=dict.fromkeys(versions, admitted),
-        wants=Wants(deleted_versions=deleted),
+        wants=Wants(deleted_versions=deleted or {}),
     )
 
 
@@ -102,7 +102,11 @@ def test_wishes_become_wants_with_their_generation():
 
 @pytest.mark.parametrize(
     ("known", "there"),
-    [(model(1, 3), "1, 3"), (model(), "none"), (model(1, 2, deleted=(2,)), r"admitted: 1\)")],
+    [
+        (model(1, 3), "1, 3"),
+        (model(), "none"),
+        (model(1, 2, deleted={2: "2026-11-21"}), r"admitted: 1\)"),
+    ],
 )
 def test_a_pin_of_a_version_that_is_not_there_is_refused_naming_those_that_are(known, there):
     with pytest.raises(InvalidModel, match=there):

@@ -1,0 +1,131 @@
+"""The stories whose every call is made to fail: what the outside does to a settled fleet."""
+
+import functools
+
+from berth.domain.observation import VersionStatus
+from tests.reliability.fleet import Fleet, Story
+from tests.support.world import FILES, SHARD_FILE
+
+DIGITS = "acme/digits"
+PLACE = "/models/acme/digits"
+
+
+@functools.cache
+def _made(steps, shape):
+    fleet = Fleet(**dict(shape))
+    return fleet.tell(Story("before", lambda: fleet, steps))
+
+
+def after(*steps, **shape):
+    """Return a maker of fleets in which these steps were taken, and all is settled."""
+
+    def start() -> Fleet:
+        fleet = _made(steps, tuple(sorted(shape.items()))).copy()
+        fleet.begin()
+        return fleet
+
+    return start
+
+
+def tick(fleet):
+    fleet.send_tick()
+
+
+def sign_up(fleet):
+    fleet.say("signed_up", plan="standard")
+
+
+def close(fleet):
+    fleet.say("closed")
+
+
+def plan_changed(fleet):
+    fleet.say("plan_changed", plan="enterprise")
+
+
+def forget_model(fleet):
+    fleet.say("model.deleted", model="digits")
+
+
+def forget_two(fleet):
+    fleet.say("model.deleted", model="digits", version=2)
+
+
+def upload(number, model="digits"):
+    return functools.partial(_upload, version=f"acme/{model}/{number}")
+
+
+def _upload(fleet, version):
+    fleet.upload_now(version)
+
+
+def bad(fleet):
+    fleet.upload_now(f"{DIGITS}/1", files={**FILES, "saved_model.pb": b"bad graph"})
+
+
+def one_file_missing(fleet):
+    fleet.upload_now(f"{DIGITS}/1", files={n: d for n, d in FILES.items() if n != SHARD_FILE})
+
+
+def the_missing_file(fleet):
+    fleet.upload_now(f"{DIGITS}/1", files={SHARD_FILE: FILES[SHARD_FILE]})
+
+
+def keep_two(fleet):
+    fleet.put(f"{DIGITS}/serving.yaml", b"keep: 2\n")
+
+
+def pin_one(fleet):
+    fleet.put(f"{DIGITS}/serving.yaml", b"pin: 1\n")
+
+
+def two_at_once(fleet):
+    fleet.upload_now("acme/first/1")
+    fleet.upload_now("acme/second/1")
+
+
+def broken_two(fleet):
+    fleet.mount.broken[PLACE, 2] = VersionStatus("END", 3, "it does not load here")
+    fleet.upload_now(f"{DIGITS}/2")
+
+
+def restart_all(fleet):
+    fleet.pass_time(120)
+    fleet.policy(restart_before=fleet.clock.now().isoformat(timespec="seconds"))
+    fleet.send_tick()
+
+
+EMPTY = after()
+CUSTOMER = after(sign_up)
+SERVING = after(sign_up, upload(1))
+TWO = after(sign_up, upload(1), upload(2))
+
+STORIES = (
+    Story("the first tick makes shards", lambda: Fleet(shards=2), (tick,)),
+    Story("a sign-up with its starter model", EMPTY, (sign_up,)),
+    Story("an upload before its sign-up", EMPTY, (upload(1), sign_up)),
+    Story("an upload, served", CUSTOMER, (upload(1),)),
+    Story("a second version", SERVING, (upload(2),)),
+    Story("a rollback by pin", TWO, (pin_one,)),
+    Story("serving.yaml keeps two", TWO, (keep_two,)),
+    Story("a bad upload", CUSTOMER, (bad,)),
+    Story("a bad upload, then a good one", CUSTOMER, (bad, upload(1))),
+    Story("an incomplete upload, then the rest", CUSTOMER, (one_file_missing, the_missing_file)),
+    Story("a change of plan", SERVING, (plan_changed,)),
+    Story("a closed account", SERVING, (close,)),
+    Story("closed, and signed up again", SERVING, (close, sign_up)),
+    Story("a deleted model", TWO, (forget_model,)),
+    Story("a deleted version", TWO, (forget_two,)),
+    Story("an upload, and its deletion", CUSTOMER, (upload(1), forget_model)),
+    Story("a deleted model comes back", SERVING, (forget_model, upload(2))),
+    Story("a wave of restarts", after(sign_up, upload(1), shards=2), (restart_all,)),
+    Story(
+        "a full shard's model placed anew",
+        after(sign_up, shards=2, max_models=2),
+        (two_at_once,),
+        alike=("acme.first", "acme.second"),
+    ),
+    Story("a slow rollout", after(sign_up, upload(1), load_ticks=450), (upload(2),)),
+    Story("a version that does not load", SERVING, (broken_two,)),
+)
+BY_NAME = {story.name: story for story in STORIES}
