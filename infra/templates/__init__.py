@@ -1,6 +1,8 @@
 """Starter models: put into the models bucket at deploy, served in place to new customers."""
 
 import base64
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +62,9 @@ def record_template(store: ObjectStore, folder: Path, *, name: str = "starter") 
     known = control.read(store, documents.template_name(name), Template)
     if known.document is not None and known.document.digest == digest:
         return known.document
-    result = SandboxedLoader().load(folder, manifest.Limits())
+    with tempfile.TemporaryDirectory(prefix="berth-template-") as private:
+        copied = shutil.copytree(folder, Path(private) / "1")
+        result = SandboxedLoader().load(copied, manifest.Limits())
     if result.measurements is None:
         raise InvalidModel(f"the template does not load: {result.problem}")
     measured = result.measurements

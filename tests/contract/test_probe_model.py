@@ -179,6 +179,25 @@ def test_other_bytes_than_the_pinned_ones_are_no_judgement(upload):
         ProbeModel(folder, NotLoaded()).probe(request)
 
 
+def test_without_a_private_folder_nothing_is_judged(upload, tmp_path, monkeypatch):
+    folder = upload()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "none"))
+    with pytest.raises(Unavailable, match="no private folder"):
+        ProbeModel(folder, NotLoaded()).probe(folder.request())
+    assert folder.fetched == []
+
+
+def test_what_is_not_of_a_savedmodel_is_neither_read_nor_promoted(upload):
+    """A chunked or text twin of saved_model.pb, which a loader might prefer, and warm-up records."""
+    folder, loader = upload(), Loads()
+    others = ("saved_model.cpb", "saved_model.pbtxt", "assets.extra/tf_serving_warmup_requests")
+    for name in others:
+        (folder.root / name).parent.mkdir(exist_ok=True)
+        (folder.root / name).write_bytes(b"x")
+    report = ProbeModel(folder, loader).probe(folder.request())
+    assert not {*others} & {*report.files, *folder.fetched, *loader.files}
+
+
 def test_the_private_copy_is_removed(upload, tmp_path, monkeypatch):
     private = tmp_path / "private"
     private.mkdir()

@@ -9,6 +9,7 @@ import json
 import os
 import selectors
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -64,6 +65,7 @@ class SandboxedLoader:
         enough; any other failure of the run is the model's, FAILED_PRECONDITION for variables
         that were never restored above all. Raises InvalidModel, Unavailable.
         """
+        _private(folder)
         order = self._order(folder, limits)
         result, child_end = os.pipe()
         try:
@@ -114,6 +116,17 @@ class SandboxedLoader:
             _end(child)
             raise Unavailable("the loader ended before it began") from error
         return child
+
+
+def _private(folder: Path) -> None:
+    """Raise Unavailable unless only this user can get at the folder: nobody swaps what was judged."""
+    try:
+        way = [path.lstat() for path in (folder, *folder.absolute().parents)]
+    except OSError as error:
+        raise Unavailable(f"the version's folder cannot be read: {error}") from error
+    closed = (s.st_uid == os.geteuid() and not s.st_mode & 0o077 for s in way)
+    if not stat.S_ISDIR(way[0].st_mode) or not any(closed):
+        raise Unavailable("cannot confine a child here: the version's folder is not private")
 
 
 def _call(meta: tf.MetaGraphDef) -> dict[str, Any]:

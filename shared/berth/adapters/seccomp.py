@@ -4,6 +4,7 @@ Standard library only: the child imports it without site-packages. Linux on x86_
 """
 
 import ctypes
+import errno
 import os
 import platform
 import struct
@@ -13,6 +14,7 @@ _PR_SET_NO_NEW_PRIVS = 38
 _SET_MODE_FILTER = 1
 _TSYNC = 1
 _SIGKILL = 9
+_AF_INET, _SOCK_STREAM = 2, 1
 
 _LD, _JEQ, _JGE, _JSET, _RET = 0x20, 0x15, 0x35, 0x45, 0x06
 _ALLOW = 0x7FFF0000
@@ -76,6 +78,17 @@ def confine() -> None:
     _call(done, "seccomp")
 
 
+def check() -> None:
+    """Try what must fail by now: a socket, a process, a file to write. Raises Missing if one is had."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    _refused(libc.socket(_AF_INET, _SOCK_STREAM, 0), "a socket")
+    _refused(libc.open(b"/dev/null", os.O_WRONLY), "a file to write")
+    child = libc.fork()
+    if child == 0:
+        os._exit(0)
+    _refused(child, "a process")
+
+
 def program(machine: str, pid: int) -> bytes:
     """Return the filter as BPF instructions of 8 bytes each."""
     arch, named, denied = _MACHINES[machine]
@@ -108,6 +121,11 @@ def _when(number: int, argument: int, test: bytes) -> list[bytes]:
 
 def _op(code: int, value: int, yes: int = 0, no: int = 0) -> bytes:
     return struct.pack("HBBI", code, yes, no, value)
+
+
+def _refused(result: int, what: str) -> None:
+    if result != -1 or ctypes.get_errno() != errno.EPERM:
+        raise Missing(f"the filter is in place, but lets {what} through")
 
 
 def _call(result: int, name: str) -> None:

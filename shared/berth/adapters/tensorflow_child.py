@@ -15,6 +15,8 @@ from typing import Any
 
 # Virtual memory that is no model's: stacks and arenas of threads started while loading.
 _SLACK = 256 << 20
+# LC_CTYPE is Python's own, where the environment names no locale.
+_ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL", "LC_CTYPE"}
 
 
 def main() -> None:
@@ -23,12 +25,14 @@ def main() -> None:
     from berth.adapters import seccomp, tensorflow
 
     order = json.loads(sys.stdin.readline())
-    library = tensorflow.Library(Path(order["library"]))
-    library.warm()
-    limits(order)
-    before = memory(reset=True)
     try:
+        alone(order)
+        library = tensorflow.Library(Path(order["library"]))
+        library.warm()
+        limits(order)
+        before = memory(reset=True)
         seccomp.confine()
+        seccomp.check()
     except seccomp.Missing as missing:
         say(order, stage="unconfined", message=str(missing))
         return
@@ -67,8 +71,36 @@ def judge(order: dict[str, Any], library: Any, before: dict[str, int]) -> None: 
     say(order, stage="ran", seconds=seconds, code=code, message=message, **cost)
 
 
+def alone(order: dict[str, Any]) -> None:
+    """Raise Missing where this process was given more than it is to have: variables, open files."""
+    from berth.adapters import seccomp
+
+    given = set(os.environ) - _ENVIRONMENT  # noqa: TID251 - that there is none
+    if given:
+        raise seccomp.Missing(f"the environment is not empty: {sorted(given)[:5]}")
+    with os.scandir("/proc/self/fd") as entries:
+        numbers = {int(entry.name) for entry in entries}
+    extra = {number for number in numbers - {0, 1, 2, order["result"]} if _is_open(number)}
+    if extra:
+        raise seccomp.Missing(f"descriptors of others are open: {sorted(extra)[:5]}")
+
+
+def _is_open(number: int) -> bool:
+    """Whether it still is: the listing's own is closed by then."""
+    try:
+        os.fstat(number)
+    except OSError:
+        return False
+    return True
+
+
 def limits(order: dict[str, Any]) -> None:
-    """Bound what the kernel can. NPROC is left out: it counts per user; the filter is stricter."""
+    """Bound what the kernel can. NPROC is left out: it counts per user; the filter is stricter.
+
+    Raises Missing where a bound cannot be set, or was not kept.
+    """
+    from berth.adapters import seccomp
+
     data = memory()["VmData"] + (order["memory_mib"] << 20) + _SLACK
     cpu = int(order["seconds"] * (os.cpu_count() or 1)) + 5
     for kind, bound in (
@@ -78,7 +110,12 @@ def limits(order: dict[str, Any]) -> None:
         (resource.RLIMIT_NOFILE, 256),
         (resource.RLIMIT_CORE, 0),
     ):
-        resource.setrlimit(kind, (bound, bound))
+        try:
+            resource.setrlimit(kind, (bound, bound))
+        except (OSError, ValueError) as error:
+            raise seccomp.Missing(f"limit {kind} cannot be set: {error}") from error
+        if resource.getrlimit(kind) != (bound, bound):
+            raise seccomp.Missing(f"limit {kind} is not kept")
 
 
 def memory(*, reset: bool = False) -> dict[str, int]:
