@@ -2,8 +2,8 @@
 
 Left out, with the reason:
 * times (`at`, `since`, `admitted_at`, revisions of restarts): they tell when, and that differs;
-* generations, resource versions, names and addresses of pods, and what each pod was told: they count
-  writes and births, and a pod may be told by a push or by its boot. What a pod runs is compared instead;
+* generations, resource versions, names and addresses of pods, `said`: they count writes, births, events;
+* what each pod was told: by a push or by its boot. What a pod runs is compared instead;
 * leases: whether they are free is compared, not who held them last.
 """
 
@@ -15,7 +15,7 @@ from berth.domain.documents import Admission
 from berth.domain.lease import Lease
 
 TIMES = {"at", "since", "admitted_at", "uploaded_at", "restart_at", "started_at"}
-COUNTS = {"generation", "source_generation", "document"}
+COUNTS = {"generation", "source_generation", "document", "said"}
 REVISIONS = {"plan_revision", "state_revision", "account_revision", "deleted_revision"}
 
 

@@ -41,6 +41,18 @@ class Result:
     survived: Counter = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
 
+    def with_other(self, other: "Result") -> "Result":
+        """Both ways of telling one story: the calls are the same, each fault was tried twice."""
+        return Result(
+            self.story,
+            deliveries=self.deliveries,
+            calls=self.calls,
+            points=self.points + other.points,
+            tried=self.tried + other.tried,
+            survived=self.survived + other.survived,
+            failures=self.failures + [f"(overtaken) {line}" for line in other.failures],
+        )
+
 
 def undisturbed(story: Story) -> Undisturbed:
     """Tell a story once; remember the world before each delivery."""

@@ -11,6 +11,7 @@ from berth.domain.errors import Retryable
 from berth.domain.fleet import FirstShards, ModelRow
 from berth.domain.outcome import Outcome
 from berth.domain.requests import FleetTick
+from berth.domain.shard_status import ShardStatus
 from berth.ports import Clock, ObjectStore, Outbox
 
 LEASE_SECONDS = 120.0
@@ -24,12 +25,13 @@ class FleetPlan:
     repair: tuple[tuple[str, str, Projection], ...]
     restart: tuple[str, ...]
     replace: tuple[fleet.Replacement, ...] = ()
+    drop: tuple[tuple[str, str], ...] = ()
     blocked: str = ""
 
     @property
     def empty(self) -> bool:
         """Whether nothing is to be written."""
-        return not (self.create or self.repair or self.restart or self.replace)
+        return not (self.create or self.repair or self.restart or self.replace or self.drop)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class ReconcileFleet:
             *(f"create {shard.shard}" for shard in plan.create),
             *(f"restart {shard}" for shard in plan.restart),
             *(f"place {move.servable} on {move.target}" for move in plan.replace),
+            *(f"drop {servable} from {shard}" for shard, servable in plan.drop),
             *((f"repair {len(plan.repair)} projections",) if plan.repair else ()),
         )
         return Outcome(
@@ -73,12 +76,16 @@ class ReconcileFleet:
         wave = restarts.wave(
             shards, summaries, policy=policy or RestartPolicy(), now=self.clock.now()
         )
-        models = self._models()
+        models, projected = self._models(), self._projected(shards)
         return FleetPlan(
             create=fleet.missing_shards(shards, self.first),
-            repair=fleet.stale_projections(models, self._projected(shards)),
+            repair=(
+                *fleet.stale_projections(models, projected),
+                *fleet.misplaced_projections(models, projected),
+            ),
             restart=wave.restart,
             replace=fleet.replacements(models, summaries, rooms.listed(shards, summaries)),
+            drop=self._left(fleet.leavers(models, projected)),
             blocked=wave.blocked,
         )
 
@@ -114,11 +121,14 @@ class ReconcileFleet:
         for move in again.replace:
             held.check()
             self._replace(move)
+        for shard_name, servable in again.drop:
+            held.check()
+            self.control.delete(documents.projection_name(shard_name, servable))
         while not held.leave():
             held.take_up()  # another tick came meanwhile: the next one looks again anyway
 
     def _replace(self, move: fleet.Replacement) -> None:
-        """Give a model that never served a shard with room; its old projection names nothing loaded."""
+        """Give a model that never served a shard with room; the next tick sees to its old projection."""
 
         def edit(model: Model | None) -> Model | None:
             if model is None or model.shard != move.shard:
@@ -129,7 +139,17 @@ class ReconcileFleet:
         changed = control.change(self.control, name, Model, edit)
         if changed.document is not None and changed.document.shard == move.target:
             projecting.project_model(self.control, changed.document, changed.generation)
-            self.control.delete(documents.projection_name(move.shard, move.servable))
+
+    def _left(self, leavers: tuple[tuple[str, str, int], ...]) -> tuple[tuple[str, str], ...]:
+        """Return those that their shard has let go of since it was told to."""
+        found = []
+        for shard, servable, document in leavers:
+            name = documents.status_name(shard)
+            status = control.read(self.control, name, ShardStatus).document
+            record = status.models.get(servable) if status else None
+            if record and record.state == "RETIRED" and record.document >= document:
+                found.append((shard, servable))
+        return tuple(found)
 
     def _restart(self, shard: str) -> None:
         now = self.clock.now().isoformat(timespec="seconds")

@@ -79,6 +79,38 @@ def stale_projections(
     )
 
 
+def misplaced_projections(
+    models: Sequence[ModelRow], projected: Mapping[tuple[str, str], int]
+) -> tuple[tuple[str, str, Projection], ...]:
+    """Return (shard, servable, retired projection) where a shard still has an older projection of a
+    model that its document places elsewhere: the shard lets go of it in its own order.
+    """
+    by_name = {row.servable: row for row in models}
+    return tuple(
+        (shard, servable, row.projection.model_copy(update={"retired": True}))
+        for (shard, servable), document in sorted(projected.items())
+        if (row := by_name.get(servable)) is not None
+        and shard not in row.shards
+        and document < row.projection.document
+    )
+
+
+def leavers(
+    models: Sequence[ModelRow], projected: Mapping[tuple[str, str], int]
+) -> tuple[tuple[str, str, int], ...]:
+    """Return (shard, servable, document) of projections that tell a shard to let go of what its model's
+    document places elsewhere: they go when the shard has.
+    """
+    places = {row.servable: row for row in models}
+    return tuple(
+        (shard, servable, document)
+        for (shard, servable), document in sorted(projected.items())
+        if (row := places.get(servable)) is not None
+        and shard not in row.shards
+        and document >= row.projection.document
+    )
+
+
 def replacements(
     models: Sequence[ModelRow], summaries: Mapping[str, Summary], rooms: Sequence[Room]
 ) -> tuple[Replacement, ...]:

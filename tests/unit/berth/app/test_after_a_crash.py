@@ -103,3 +103,18 @@ def test_what_was_being_admitted_while_the_account_was_closed_is_retired_with_it
     world.sign_up(at=2)
     world.settle()
     assert world.loaded("shard-0", "acme.digits") == {1}
+
+
+def test_a_model_placed_anew_leaves_nothing_behind_though_the_tick_died():
+    world = worlds.signed_up(shards=2, max_models=2)
+    world.upload("acme/first/1")
+    world.upload("acme/second/1")
+    world.run()
+    world.send("ticks", b"{}")
+    again = die_after(world, "put", "shards/shard-1/models/acme.second", topic="ticks")
+    world.clock.advance(200)
+    world.queue.append(again)
+    world.settle()
+    assert world.loaded("shard-1", "acme.second") == {1}
+    assert world.control.stat("shards/shard-0/models/acme.second") is None
+    assert "acme.second" not in world.shard_status("shard-0").models
