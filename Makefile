@@ -59,6 +59,10 @@ integration: venv tools ## Bundles, the relay, the node agent, whole stories ove
 e2e: venv tools ## The whole of Berth on a local stack of its own
 	$(PYTEST) tests/e2e
 
+.PHONY: reliability
+reliability: venv ## Every crash at every port call, and many orders: docs/reliability.md
+	$(PY) -m tests.reliability --write
+
 .PHONY: bench
 bench: venv tools ## Time to served, bursts, idle passes, imports: docs/bench.md and docs/bench.json
 	$(PY) -m tests.bench

@@ -1,7 +1,7 @@
 """One fault at one call of one delivery: how it is induced, and which calls it can befall."""
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from berth.domain.errors import Conflict, Unavailable
 from tests.support.world import Crash
@@ -42,10 +42,11 @@ class Call:
     kind: str
     name: str
     conditional: bool = False
+    refused: bool = False
 
     @property
     def effect(self) -> bool:
-        return self.kind in EFFECTS
+        return self.kind in EFFECTS and not self.refused
 
 
 @dataclass(frozen=True)
@@ -58,19 +59,20 @@ class Fault:
 
 def recorded(fleet, delivery):
     """Deliver, and return the calls that were made."""
-    calls = []
+    calls, ended = [], set()
 
-    def before(port):
-        def note(kind, name):
-            conditional = port == "control" and kind == "put"
-            calls.append(Call(len(calls) + 1, port, kind, name, conditional))
+    def watch(name, port):
+        def before(kind, of):
+            conditional = name == "control" and kind == "put"
+            calls.append(Call(len(calls) + 1, name, kind, of, conditional))
 
-        return note
+        port.before, port.after = before, lambda kind, of: ended.add(len(calls))
 
     for name, port in fleet.named_ports().items():
-        port.before = before(name)
+        watch(name, port)
     fleet.deliver(delivery)
-    return calls
+    fleet.revive()
+    return [call if call.number in ended else replace(call, refused=True) for call in calls]
 
 
 def possible(calls):
@@ -83,7 +85,13 @@ def possible(calls):
     repeated = {}
     effects = 0
     for call in calls:
-        points += 2 + (2 if call.effect else 1) + 2 + int(call.effect) + int(call.conditional)
+        points += (
+            2
+            + (2 if call.effect else 1)
+            + 2
+            + int(call.effect)
+            + int(call.conditional and call.effect)
+        )
         effects += call.effect and call.kind != "sleep"
         look = (call.kind, call.name, effects)
         repeated[look] = repeated.get(look, 0) + 1
@@ -94,7 +102,7 @@ def possible(calls):
         faults += [Fault(kind, call) for kind in ("refused", "overtaken", "crossed")]
         if call.effect:
             faults += [Fault(kind, call) for kind in ("killed after", "timed out", "stalled")]
-        if call.conditional:
+        if call.conditional and call.effect:
             faults.append(Fault("told Conflict", call))
     return faults, points
 
@@ -116,6 +124,7 @@ class Induced:
         """Deliver under the fault; say whether it happened."""
         self.fleet.fail(self.before, self.after)
         self.fleet.deliver(delivery)
+        self.fleet.revive()
         return self.happened
 
     def before(self, kind, name):
@@ -159,5 +168,4 @@ class Induced:
             fleet.send_tick(sweep=True)
             twin = fleet.queue.pop()
         fleet.deliver(twin)
-        fleet.fail(self.before, self.after)
         self.aside = False

@@ -104,8 +104,6 @@ class Fleet(World):
             self.told.late.append(Late(due, delivery))
         else:
             self.outcomes.append((delivery.topic, outcome))
-        finally:
-            self.revive()
 
     def due(self) -> Delivery | None:
         """Take the next message that is due now off the queue."""

@@ -47,10 +47,10 @@ def write(tables: dict[str, str], document: Path = DOCUMENT) -> None:
     """Put each table between its marks."""
     text = document.read_text()
     for name, table in tables.items():
-        begin, end = f"<!-- {name}: written by make reliability -->\n", f"\n<!-- end of {name} -->"
+        begin, end = f"<!-- {name}: written by make reliability -->\n", f"<!-- end of {name} -->"
         head, found, rest = text.partition(begin)
         _, closed, tail = rest.partition(end)
         if not found or not closed:
             raise ValueError(f"{document} has no place for {name}")
-        text = head + begin + table + end + tail
+        text = head + begin + table + "\n" + end + tail
     document.write_text(text)

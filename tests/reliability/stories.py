@@ -47,8 +47,11 @@ def forget_model(fleet):
     fleet.say("model.deleted", model="digits")
 
 
-def forget_two(fleet):
-    fleet.say("model.deleted", model="digits", version=2)
+def forget(fleet, number):
+    fleet.say("model.deleted", model="digits", version=number)
+
+
+forget_two = functools.partial(forget, number=2)
 
 
 def upload(number, model="digits"):
@@ -59,8 +62,8 @@ def _upload(fleet, version):
     fleet.upload_now(version)
 
 
-def bad(fleet):
-    fleet.upload_now(f"{DIGITS}/1", files={**FILES, "saved_model.pb": b"bad graph"})
+def bad(fleet, model="digits"):
+    fleet.upload_now(f"acme/{model}/1", files={**FILES, "saved_model.pb": b"bad graph"})
 
 
 def one_file_missing(fleet):

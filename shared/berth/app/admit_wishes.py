@@ -23,12 +23,15 @@ class AdmitWishes:
     clock: Clock
 
     def handle(self, name: ModelName) -> Outcome:
-        """Apply the newest serving.yaml, answer beside it, and ask for a pass where it mattered."""
+        """Apply the newest serving.yaml, answer beside it, and ask for a pass where it mattered.
+
+        What was taken up already is projected and answered again: an earlier delivery may have died.
+        """
         known = control.read(self.control, documents.model_name(name), Model).document
         if known is None:
             return self._say(name, "PENDING", "no version of this model is admitted yet")
         stat = self.uploads.stat(name.folder + SERVING_YAML)
-        if stat is None or stat.generation <= known.wants.source_generation:
+        if stat is None or stat.generation < known.wants.source_generation:
             return Outcome("converged", model=name.servable)
         if stat.size > serving_yaml.MAX_BYTES:
             return self._say(name, "REJECTED", f"serving.yaml: {stat.size} bytes are too many")

@@ -6,7 +6,7 @@ from berth.domain.observation import VersionStatus
 from tests.reliability import faults, matrix, stories
 from tests.reliability.speed import fast
 
-SHARE = 0.03
+SHARE = 0.02
 
 
 @pytest.mark.parametrize("overtake", [False, True], ids=["in turn", "overtaken"])

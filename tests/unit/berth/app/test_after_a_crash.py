@@ -118,3 +118,15 @@ def test_a_model_placed_anew_leaves_nothing_behind_though_the_tick_died():
     assert world.loaded("shard-1", "acme.second") == {1}
     assert world.control.stat("shards/shard-0/models/acme.second") is None
     assert "acme.second" not in world.shard_status("shard-0").models
+
+
+def test_a_serving_yaml_that_was_taken_up_is_projected_and_answered_though_its_taker_died():
+    world = worlds.serving()
+    world.put("acme/digits/serving.yaml", b"keep: 2")
+    again = die_after(world, "put", "models/acme.digits.json", topic="admissions")
+    world.deliver(again)
+    world.run()
+    document = world.control.stat("models/acme.digits.json").generation
+    projection = world.control.stat("shards/shard-0/models/acme.digits")
+    assert int(projection.metadata["document"]) == document
+    assert world.answer("acme/digits/serving.yaml.status.json")["state"] == "ADMITTED"
