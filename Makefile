@@ -48,8 +48,16 @@ golden: venv tools ## Write the golden files of the tests anew; review the diffe
 
 # These wait more than they compute. A file stays in one process, and so each emulator has but one user.
 .PHONY: contract
-contract: venv tools ## Each port's one suite, against its twin and the real thing
-	$(PYTEST) -n 4 --dist loadfile tests/contract
+contract: venv tools ## Each port's one suite, against its twin and the real thing; a bounded round of fuzzing
+	$(PYTEST) -n 4 --dist loadfile tests/contract tests/fuzz
+
+.PHONY: fuzz
+fuzz: venv ## Fuzz every parser of untrusted bytes, and count: [SECONDS=600] in all
+	@$(PY) -m tests.fuzz --seconds $(or $(SECONDS),600)
+
+.PHONY: mutants
+mutants: venv ## Mutation testing, resumed where it stopped: [ONLY="domain/lease edge"] [SECONDS=600] a module
+	@$(PY) -m infra.mutants $(ONLY) --seconds $(or $(SECONDS),600)
 
 .PHONY: integration
 integration: venv tools ## Bundles, the relay, the node agent, whole stories over the twins

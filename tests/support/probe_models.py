@@ -50,6 +50,13 @@ export("hashing", functional(F((1,), dtype="string"), layers.Hashing(5)))
 export("augment", functional(F((32, 32, 3)), layers.Resizing(16, 16), layers.CenterCrop(8, 8),
        layers.RandomFlip(), layers.RandomRotation(0.1), layers.Flatten(), layers.Dense(2)))
 
+export("sequential", keras.Sequential([F((4,)), layers.Dense(4, "gelu"), layers.UnitNormalization(), layers.Dense(1)]))
+a, b = F((3,), name="a"), F((2,), dtype="int32", name="b")
+joined = layers.Concatenate()([layers.Dense(4)(a), layers.Flatten()(layers.Embedding(9, 2)(b))])
+export("heads", keras.Model({"a": a, "b": b}, {"score": layers.Dense(1, "sigmoid")(joined), "kind": layers.Dense(3)(joined)}))
+masked = functional(F((6,), dtype="int32"), layers.Embedding(9, 4, mask_zero=True), layers.GRU(3), layers.Dense(1))
+export("masked", masked)
+
 trained = functional(F((4,)), layers.Dense(5, "relu"), layers.Dense(1))
 trained.compile(keras.optimizers.Adam(), "mse")
 trained.fit(np.ones((8, 4)), np.ones((8, 1)), verbose=0)
@@ -112,6 +119,53 @@ class Loops(tf.Module):
 loops = Loops()
 tf.saved_model.save(loops, str(root / "loops"), signatures={"serving_default": loops.run, "image": loops.image, "parse": loops.parse})
 
+class Pieces(tf.Module):
+    def __init__(self):
+        self.w = tf.Variable(tf.ones([4, 2]), name="w")
+        self.rng = tf.random.Generator.from_seed(7)
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, "values"), tf.TensorSpec([None], tf.int64, "splits")])
+    def ragged(self, values, splits):
+        rows = tf.RaggedTensor.from_row_splits(values, splits, validate=False)
+        return {"sum": tf.reduce_sum(rows, axis=1), "dense": rows.to_tensor(), "count": rows.row_lengths()}
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "examples")])
+    def sparse(self, examples):
+        parsed = tf.io.parse_example(examples, {"ids": tf.io.VarLenFeature(tf.int64), "len": tf.io.FixedLenFeature([], tf.int64, 0)})
+        ids = tf.sparse.to_dense(tf.sparse.reorder(parsed["ids"])) % 4
+        return {"hot": tf.reduce_sum(tf.gather(self.w, ids), axis=1), "len": parsed["len"]}
+    @tf.function(input_signature=[tf.TensorSpec([], tf.int32, "which"), tf.TensorSpec([None], tf.float32, "x")])
+    def switch(self, which, x):
+        return {"y": tf.switch_case(which, [lambda: x, lambda: tf.sort(x), lambda: tf.cumsum(x)])}
+    @tf.function(input_signature=[tf.TensorSpec([None, 4], tf.float32, "x")])
+    def saliency(self, x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = tf.nn.softplus(tf.matmul(x, self.w))
+        return {"y": y, "gradient": tape.gradient(y, x)}
+    @tf.function(input_signature=[tf.TensorSpec([None, 4], tf.float32, "x")])
+    def clipped(self, x):
+        @tf.custom_gradient
+        def through(v):
+            return tf.round(v), lambda upstream: upstream
+        return {"y": tf.quantization.fake_quant_with_min_max_args(through(x)), "noise": self.rng.normal([2])}
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "text")])
+    def words(self, text):
+        clean = tf.strings.regex_replace(tf.strings.lower(text), "[^a-z ]", "")
+        tokens = tf.strings.split(clean)
+        grams = tf.strings.ngrams(tokens, 2)
+        return {"hash": tf.strings.to_hash_bucket_fast(tokens.to_tensor(), 50), "grams": grams.to_tensor()}
+    @tf.function(input_signature=[tf.TensorSpec([1, 8], tf.float32, "start")])
+    def decode(self, start):
+        found = tf.TensorArray(tf.int64, size=0, dynamic_size=True)
+        state, step = start, 0
+        while step < 3:
+            found = found.write(step, tf.argmax(state[0]))
+            state, step = tf.roll(state, 1, axis=1) * 0.5, step + 1
+        return {"path": found.stack(), "best": tf.math.top_k(state, 2).values}
+pieces = Pieces()
+for name in ("ragged", "sparse", "switch", "saliency", "clipped", "words", "decode"):
+    tf.saved_model.save(pieces, str(root / name), signatures=getattr(pieces, name))
+tf.saved_model.save(pieces, str(root / "several"), signatures={"serving_default": pieces.switch, "words": pieces.words, "ragged": pieces.ragged})
+
 g = tf.Graph()
 with g.as_default(), tf.compat.v1.Session(graph=g) as session:
     x = tf.compat.v1.placeholder(tf.float32, [None, 2], "x")
@@ -137,7 +191,8 @@ with g.as_default(), tf.compat.v1.Session(graph=g) as session:
 FORGETFUL = "forgetful"
 NAMES = (
     *("dense", "conv", "recurrent", "embedding", "attention", "text", "lookup", "asset", "tabular"),
-    *("hashing", "augment", "trained", "module", "table", "loops", "graph"),
+    *("hashing", "augment", "trained", "module", "table", "loops", "graph", "sequential", "heads"),
+    *("masked", "ragged", "sparse", "switch", "saliency", "clipped", "words", "decode", "several"),
 )
 
 

@@ -94,7 +94,7 @@ def digest(manifest: Manifest) -> str:
     if not manifest.files:
         raise InvalidModel("no file of a SavedModel is there")
     lines = (f"{file.name}\n{file.size}\n{file.crc32c}\n" for file in manifest.files)
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    return hashlib.sha256("".join(lines).encode(errors="surrogatepass")).hexdigest()
 
 
 def check(manifest: Manifest, limits: Limits) -> None:

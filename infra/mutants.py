@@ -1,0 +1,181 @@
+"""Mutation testing: changes one place of a module at a time and sees whether a test notices.
+
+mutmut, of a locked environment of its own, works on a copy of the tree in the cache, so that a run can be
+stopped at any time and goes on where it stood; what changed since is tried again. It mutates the bodies of
+functions and methods, not constants of a module. docs/mutants.md gives each survivor its reason.
+"""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.dependencies import environment, locks
+
+LOCK = locks.TOOLS / "mutmut.lock"
+DOCUMENT = locks.ROOT / "docs" / "mutants.md"
+_DOMAIN = "tests/unit/berth/domain"
+_APP = "tests/unit/berth/app"
+# Each module with the tests that are asked about it.
+TARGETS: dict[str, tuple[str, ...]] = {
+    "domain/lease": (f"{_DOMAIN}/test_lease.py", f"{_APP}/test_leasing.py"),
+    "domain/op_policy": (f"{_DOMAIN}/test_op_policy.py", f"{_DOMAIN}/test_savedmodel.py"),
+    "edge": ("tests/unit/berth/test_edge.py",),
+    "domain/plan": (f"{_DOMAIN}/test_plan.py",),
+    "domain/rollout": (
+        f"{_DOMAIN}/test_rollout.py",
+        f"{_DOMAIN}/test_wanted_versions.py",
+        f"{_DOMAIN}/test_plan.py",
+    ),
+}
+_COPIED = ("infra", "k8s", "functions", "docs/schemas", "tests/support", "tests/unit/berth")
+# 0: the tests passed with the change in place. The others are mutmut's and pytest's exit codes.
+_SURVIVED, _UNTRIED, _UNTESTED = 0, None, (5, 33)
+_CONFIG = """\
+[tool.pytest.ini_options]
+addopts = "--import-mode=importlib -p no:cacheprovider -p no:xdist"
+pythonpath = ["."]
+filterwarnings = ["ignore"]
+
+[tool.mutmut]
+source_paths = ["berth"]
+only_mutate = ["berth/{target}.py"]
+also_copy = ["infra", "k8s", "functions", "docs"]
+pytest_add_cli_args_test_selection = {tests}
+use_git_change_detection = false
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What a run knows of one module: mutants by what became of them."""
+
+    target: str
+    killed: int
+    survivors: tuple[str, ...]
+    untried: int
+
+    def row(self) -> str:
+        """A line of the table in docs/mutants.md."""
+        made = self.killed + len(self.survivors) + self.untried
+        score = f"{100 * self.killed / max(1, made - self.untried):.0f} %"
+        cells = (f"`{self.target}.py`", made, self.killed, len(self.survivors), self.untried, score)
+        return "| " + " | ".join(str(cell) for cell in cells) + " |"
+
+
+def run(target: str, seconds: float, children: int) -> Tried:
+    """Try the mutants of one module for at most so long; a later call goes on from there.
+
+    Raises subprocess.CalledProcessError where the tests fail without any change.
+    """
+    stage = _stage(target)
+    command = (str(environment.python("mutmut", LOCK)), "-m", "mutmut", "run")
+    shown = {**os.environ, "PYTHONPATH": sysconfig.get_path("purelib"), "MUTMUT_QUIET": "1"}
+    log = stage / "run.log"
+    try:
+        with log.open("w") as out:
+            subprocess.run(
+                (*command, "--max-children", str(children)),
+                cwd=stage, env=shown, stdout=out, stderr=subprocess.STDOUT,
+                timeout=seconds, check=True,
+            )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        print(f"{target}: stopped after {seconds:.0f} s; the next run goes on", file=sys.stderr)
+    except subprocess.CalledProcessError:
+        print(log.read_text()[-4000:], file=sys.stderr)
+        raise
+    return read(target)
+
+
+def read(target: str) -> Tried:
+    """What the last runs found out."""
+    meta = _folder(target) / "mutants" / "berth" / f"{target}.py.meta"
+    codes = json.loads(meta.read_text())["exit_code_by_key"] if meta.exists() else {}
+    survivors = [name for name, code in codes.items() if code == _SURVIVED or code in _UNTESTED]
+    untried = sum(code is _UNTRIED for code in codes.values())
+    killed = len(codes) - len(survivors) - untried
+    return Tried(target, killed, tuple(sorted(survivors, key=_order)), untried)
+
+
+def show(target: str, name: str) -> str:
+    """The change that a survivor is, as a unified diff."""
+    command = (str(environment.python("mutmut", LOCK)), "-m", "mutmut", "show", name)
+    done = subprocess.run(command, cwd=_folder(target), capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def explained() -> set[str]:
+    """The survivors that docs/mutants.md names."""
+    return set(re.findall(r"`(berth\.[\w.ǁ]+__mutmut_\d+)`", DOCUMENT.read_text()))
+
+
+def _stage(target: str) -> Path:
+    """Bring the copy up to date; what mutmut has found out stays."""
+    stage = _folder(target)
+    sources = [("shared/berth", "berth"), *((name, name) for name in _COPIED)]
+    for source, into in sources:
+        _copy(locks.ROOT / source, stage / into)
+    (stage / "tests" / "unit" / "conftest.py").unlink(missing_ok=True)
+    tests = json.dumps(list(TARGETS[target]))
+    (stage / "pyproject.toml").write_text(_CONFIG.format(target=target, tests=tests))
+    return stage
+
+
+def _copy(source: Path, into: Path) -> None:
+    shutil.rmtree(into, ignore_errors=True)
+    shutil.copytree(source, into, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
+
+
+def _folder(target: str) -> Path:
+    made = environment.cache() / "mutants" / target.replace("/", "-")
+    made.mkdir(parents=True, exist_ok=True)
+    return made
+
+
+def _order(name: str) -> tuple[str, int]:
+    function, _, number = name.rpartition("_")
+    return function, int(number)
+
+
+def _report(tried: Tried, *, whole: bool) -> Iterator[str]:
+    yield tried.row()
+    known = explained()
+    for name in tried.survivors:
+        if whole or name not in known:
+            yield f"\n{name}{'' if name in known else ' (no reason in docs/mutants.md)'}"
+            yield show(tried.target, name)
+
+
+def main() -> None:
+    """Try the mutants of the modules named, or of all; 1 where a survivor has no reason."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("targets", nargs="*", default=list(TARGETS), metavar="target")
+    parser.add_argument("--seconds", type=float, default=600.0, help="at most, for each module")
+    parser.add_argument("--children", type=int, default=2, help="processes at a time")
+    parser.add_argument("--known", action="store_true", help="run nothing: tell what is known")
+    parser.add_argument("--whole", action="store_true", help="show survivors with a reason too")
+    options = parser.parse_args()
+    if unknown := set(options.targets) - set(TARGETS):
+        parser.error(f"no such target: {', '.join(sorted(unknown))}; known: {', '.join(TARGETS)}")
+    os.nice(0 if options.known else 19)
+    lines: list[str] = []
+    bare = 0
+    for target in options.targets:
+        tried = read(target) if options.known else run(target, options.seconds, options.children)
+        lines += _report(tried, whole=options.whole)
+        bare += len(set(tried.survivors) - explained())
+    print("| module | mutants | noticed | survived | not tried | noticed of tried |")
+    print("|---|---|---|---|---|---|")
+    print("\n".join(lines))
+    sys.exit(1 if bare else 0)
+
+
+if __name__ == "__main__":
+    main()
