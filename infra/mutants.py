@@ -27,7 +27,7 @@ _APP = "tests/unit/berth/app"
 TARGETS: dict[str, tuple[str, ...]] = {
     "domain/lease": (f"{_DOMAIN}/test_lease.py", f"{_APP}/test_leasing.py"),
     "domain/op_policy": (f"{_DOMAIN}/test_op_policy.py", f"{_DOMAIN}/test_savedmodel.py"),
-    "edge": ("tests/unit/berth/test_edge.py",),
+    "edge": ("tests/unit/berth/test_edge.py", "tests/unit/berth/test_edge_lines.py"),
     "domain/plan": (f"{_DOMAIN}/test_plan.py",),
     "domain/rollout": (
         f"{_DOMAIN}/test_rollout.py",

@@ -142,3 +142,117 @@ def test_a_call_that_calls_itself_ends():
         inner.node_def.add(name="again", op="inner")
 
     assert op_policy.judge(hostile.edited(edit))
+
+
+@pytest.mark.parametrize(
+    ("edit", "model", "text"),
+    [
+        (
+            *(hostile.function_shadows_op, "module"),
+            "node MatMul: op MatMul is also the name of a function in the graph",
+        ),
+        (
+            *(hostile.init_with_output, "module"),
+            "node saver_filename: op Placeholder is no NoOp, as an init op must be",
+        ),
+        (
+            *(hostile.init_without_output, "module"),
+            "node __saved_model_init_op: op signature must name one init op and nothing else",
+        ),
+        (
+            *(hostile.read_file_in_function, "module"),
+            "node leak in function inner: op ReadFile reads files and may not serve;"
+            " reached from the signature",
+        ),
+        (
+            *(hostile.restore_in_signature, "module"),
+            "node steal: op RestoreV2 reads files; it may not be reached from the signature",
+        ),
+        (
+            *(hostile.unknown_op, "module"),
+            "node custom: op MyCustomOp is not among the ops that may serve;"
+            " reached from the signature",
+        ),
+    ],
+)
+def test_a_customer_reads_node_op_and_reason(edit, model, text):
+    assert [found.text() for found in op_policy.judge(hostile.edited(edit, model))] == [text]
+
+
+def test_long_names_are_cut():
+    violation = op_policy.Violation("n" * 200, "f" * 200, "o" * 200, "reason")
+    assert violation.text() == f"node {'n' * 120} in function {'f' * 120}: op {'o' * 60} reason"
+
+
+def test_a_path_is_told_with_what_it_should_be():
+    (found, *_) = op_policy.judge(hostile.edited(hostile.constant_restore))
+    assert found.function.startswith("__inference__traced_restore")
+    assert found.reason == (
+        "reads the constant path 'gs://models/rival/churn/1/variables/variables' instead of"
+        " the checkpoint's own prefix; reached from the restore op"
+    )
+    (found, *_) = op_policy.judge(hostile.edited(hostile.table_from_constant, "table"))
+    assert found.function
+    assert found.reason == (
+        "reads the constant path '/etc/passwd' instead of a declared asset;"
+        " reached from the init op"
+    )
+
+
+def test_a_table_without_a_path_is_told_by_its_node():
+    (found,) = op_policy.judge(hostile.edited(hostile_graphs.table_without_path, "table"))
+    assert found.node == "text_file_init/InitializeTableFromTextFileV2"
+    assert found.function
+    assert found.op == "InitializeTableFromTextFileV2"
+    assert found.reason == "has no file name"
+
+
+@pytest.mark.parametrize("part", ["values", "indices", "dense_shape"])
+def test_no_part_of_a_sparse_output_hides_an_op(part):
+    def edit(meta):
+        hostile.read_file_in_signature(meta)
+        info = meta.signature_def["serving_default"].outputs["leak"]
+        for name in ("values", "indices", "dense_shape"):
+            target = "leak:0" if name == part else "saver_filename:0"
+            setattr(info.coo_sparse, f"{name}_tensor_name", target)
+
+    (found,) = op_policy.judge(hostile.edited(edit))
+    assert found.op == "ReadFile"
+
+
+def test_no_part_of_a_composite_output_or_an_input_hides_an_op():
+    def nested(meta):
+        hostile.read_file_in_signature(meta)
+        info = meta.signature_def["serving_default"].outputs["leak"]
+        info.composite_tensor.components.add().name = "saver_filename:0"
+        info.composite_tensor.components.add().composite_tensor.components.add().name = "leak:0"
+
+    def fed(meta):
+        hostile.read_file_in_signature(meta)
+        leak = meta.signature_def["serving_default"].outputs.pop("leak")
+        meta.signature_def["serving_default"].inputs["leak"].CopyFrom(leak)
+
+    for edit in (nested, fed):
+        (found,) = op_policy.judge(hostile.edited(edit))
+        assert found.op == "ReadFile"
+
+
+@pytest.mark.parametrize("key", ["saved_model_main_op", "legacy_init_op"])
+def test_an_init_op_of_an_old_collection_is_followed(key):
+    def edit(meta):
+        hostile.read_file_in_signature(meta)
+        meta.signature_def["serving_default"].outputs.pop("leak")
+        meta.signature_def.pop("__saved_model_init_op", None)
+        meta.collection_def[key].node_list.value.append("leak")
+
+    (found,) = op_policy.judge(hostile.edited(edit))
+    assert found.reason.endswith("reached from the init op")
+
+
+def test_an_old_collection_counts_only_where_no_asset_is_declared():
+    meta = hostile.graph("table")
+    meta.collection_def["saved_model_assets"].any_list.value.add(value=b"\xff")
+    assert [asset.filename for asset in op_policy.assets(meta)] == ["vocabulary.txt"]
+    del meta.asset_file_def[:]
+    with pytest.raises(InvalidModel, match=r"^the collection saved_model_assets does not parse$"):
+        op_policy.assets(meta)

@@ -1,0 +1,78 @@
+"""The edge's log lines and answers, word for word: alerts and dashboards match on them."""
+
+import contextlib
+import json
+
+import pytest
+import structlog
+from cloudevents.http import CloudEvent
+
+from berth import edge, telemetry
+from berth.domain.errors import InvalidEvent, Unavailable
+from berth.domain.outcome import Outcome
+
+EVENT = CloudEvent({"type": "t", "source": "s", "id": "e1"}, {})
+
+
+@pytest.fixture(autouse=True)
+def fresh_log():
+    telemetry.configure.cache_clear()
+    yield
+    telemetry.configure.cache_clear()
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+
+
+class Does:
+    def __init__(self, result):
+        self.result = result
+
+    def handle(self, request):
+        assert request is EVENT
+        if isinstance(self.result, Exception):
+            raise self.result
+        return self.result
+
+
+def line(result, capsys):
+    with contextlib.suppress(Unavailable, ZeroDivisionError):
+        edge.run("on_test", EVENT, parse=lambda event: event, handler=lambda: Does(result))
+    return json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("result", "message", "reason"),
+    [
+        (InvalidEvent("x"), "event refused", "InvalidEvent: x"),
+        (Unavailable("x"), "delivery refused", "Unavailable: x"),
+        (ZeroDivisionError("x"), "bug", None),
+    ],
+)
+def test_a_failure_is_told_by_its_words(result, message, reason, capsys):
+    told = line(result, capsys)
+    assert (told["message"], told.get("reason")) == (message, reason)
+
+
+def test_a_pass_tells_all_its_facts_and_ten_thousandths_of_a_second(monkeypatch, capsys):
+    moments = iter([1.0, 3.123456789])
+    monkeypatch.setattr(edge.time, "monotonic", lambda: next(moments))
+    facts = {"reason": "why", "shard": "s", "model": "m", "version": "v"}
+    told = line(Outcome("changed", actions=("a",), **facts), capsys)
+    assert told.items() >= {**facts, "actions": ["a"], "seconds": 2.1235}.items()
+
+
+def test_what_http_was_not_told_is_logged_with_its_function(capsys):
+    def ask():
+        raise Unavailable("x")
+
+    edge.answer("status", ask)
+    told = json.loads(capsys.readouterr().out)
+    assert told["message"] == "not answered"
+    assert (told["reason"], told["function"]) == ("Unavailable: x", "status")
+
+
+def test_text_is_answered_as_prometheus_reads_it():
+    assert edge.answer("status", lambda: "up 1\n") == (
+        *("up 1\n", 200),
+        {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},
+    )
