@@ -1,5 +1,7 @@
 """What the crash matrix found (tests/reliability), each bug with a test of its own."""
 
+import json
+
 from tests.support.world import FILES, Crash
 from tests.unit.berth.app import worlds
 
@@ -52,6 +54,50 @@ def test_an_admission_that_comes_again_does_not_bring_a_deleted_model_back():
     world.settle()
     assert world.admission("acme.digits", 1).verdict.state == "ADMITTED"
     assert world.loaded("shard-0", "acme.digits") == set()
+
+
+def test_an_admission_that_comes_again_writes_no_document_again():
+    world = worlds.signed_up()
+    world.upload("acme/digits/1")
+    again = die_after(world, "put", "models/acme.digits.json", topic="admissions")
+    written = world.control.stat("models/acme.digits.json").generation
+    world.clock.advance(400)
+    world.queue.append(again)
+    world.settle()
+    assert world.admission("acme.digits", 1).verdict.state == "ADMITTED"
+    assert world.control.stat("models/acme.digits.json").generation == written
+
+
+def test_an_admission_that_began_to_promote_ends_though_the_account_was_closed():
+    world = worlds.signed_up()
+    world.upload("acme/digits/1")
+    again = die_after(world, "put", "models/acme.digits.json", topic="admissions")
+    world.customer("closed", "acme", at=1)
+    world.run()
+    world.clock.advance(400)
+    world.queue.append(again)
+    world.settle()
+    assert world.said("model.admitted") == [("model.admitted", "acme.digits", 1)]
+    assert world.loaded("shard-0", "acme.digits") == set()
+
+
+def test_an_outcome_published_again_keeps_its_id_though_the_document_changed():
+    world = worlds.signed_up()
+    world.upload("acme/digits/1")
+    again = die_after(world, "publish", "events", topic="shards")
+    world.put("acme/digits/serving.yaml", b"keep: 2")
+    world.run()
+    world.clock.advance(60)
+    world.queue.append(again)
+    world.settle()
+    serving = [
+        body["id"]
+        for message in world.publisher.messages["events"]
+        if (body := json.loads(message.data))["type"].endswith("model.serving")
+        and body["subject"] == "acme.digits"
+    ]
+    assert len(serving) == 2
+    assert len(set(serving)) == 1
 
 
 def test_a_deletion_takes_the_version_whose_admission_has_not_ended():
