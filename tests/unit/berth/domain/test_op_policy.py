@@ -2,7 +2,7 @@
 
 import pytest
 
-from berth.domain import op_policy
+from berth.domain import graph, op_policy
 from berth.domain.errors import InvalidModel
 from tests.support import hostile, hostile_graphs, probe_models
 
@@ -97,7 +97,8 @@ def test_an_op_of_each_family_is_refused_by_its_reason(op, reason):
 
 
 @pytest.mark.parametrize(("edit", "text"), INVALID)
-def test_a_graph_that_makes_no_sense_is_invalid(edit, text):
+def test_a_graph_that_makes_no_sense_is_invalid(monkeypatch, edit, text):
+    monkeypatch.setattr(graph, "MAX_CALLS", 20_000)
     with pytest.raises(InvalidModel, match=text):
         op_policy.judge(hostile.edited(edit))
 
