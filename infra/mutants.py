@@ -1,11 +1,12 @@
 """Mutation testing: changes one place of a module at a time and sees whether a test notices.
 
 mutmut, of a locked environment of its own, works on a copy of the tree in the cache, so that a run can be
-stopped at any time and goes on where it stood; what changed since is tried again. It mutates the bodies of
+stopped at any time and goes on where it stood, until the module or its tests change. It mutates the bodies of
 functions and methods, not constants of a module. docs/mutants.md gives each survivor its reason.
 """
 
 import argparse
+import hashlib
 import json
 import os
 import re
@@ -123,9 +124,22 @@ def _stage(target: str) -> Path:
     for source, into in sources:
         _copy(locks.ROOT / source, stage / into)
     (stage / "tests" / "unit" / "conftest.py").unlink(missing_ok=True)
+    # mutmut tries again what changed in a function, and knows nothing of tests that changed.
+    asked = _digest(target)
+    if not (stage / "asked").exists() or (stage / "asked").read_text() != asked:
+        shutil.rmtree(stage / "mutants", ignore_errors=True)
+        (stage / "asked").write_text(asked)
     tests = json.dumps(list(TARGETS[target]))
     (stage / "pyproject.toml").write_text(_CONFIG.format(target=target, tests=tests))
     return stage
+
+
+def _digest(target: str) -> str:
+    """Of the module, the tests that are asked about it, and what they are made of."""
+    named = (Path("shared/berth") / f"{target}.py", *map(Path, TARGETS[target]))
+    support = sorted((locks.ROOT / "tests" / "support").glob("*.py"))
+    files = [*(locks.ROOT / name for name in named), *support]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
 def _copy(source: Path, into: Path) -> None:
