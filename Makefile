@@ -53,7 +53,7 @@ contract: venv tools ## Each port's one suite, against its twin and the real thi
 
 .PHONY: fuzz
 fuzz: venv ## Fuzz every parser of untrusted bytes, and count: [SECONDS=600] in all
-	@$(PY) -m tests.fuzz --seconds $(or $(SECONDS),600)
+	@$(PY) -m tests.fuzz --seconds $(or $(SECONDS),600) --write
 
 .PHONY: mutants
 mutants: venv ## Mutation testing, resumed where it stopped: [ONLY="domain/lease edge"] [SECONDS=600] a module
