@@ -73,6 +73,7 @@ def test_hostile_models_are_refused(edit, model, node, op, reason):
     assert node in found.node
     assert op in found.op
     assert reason in found.text()
+    assert all(isinstance(violation.function, str) for violation in violations)
 
 
 @pytest.mark.parametrize(("op", "attribute"), HIDDEN)
@@ -257,3 +258,25 @@ def test_an_old_collection_counts_only_where_no_asset_is_declared():
     del meta.asset_file_def[:]
     with pytest.raises(InvalidModel, match=r"^the collection saved_model_assets does not parse$"):
         op_policy.assets(meta)
+
+
+def test_what_hangs_on_the_init_signature_is_followed():
+    def edit(meta):
+        hostile.read_file_in_signature(meta)
+        meta.signature_def["serving_default"].outputs.pop("leak")
+        name = meta.signature_def["__saved_model_init_op"].outputs["__saved_model_init_op"].name
+        node = next(n for n in meta.graph_def.node if n.name == name.split(":")[0])
+        node.input.append("^leak")
+
+    (found,) = op_policy.judge(hostile.edited(edit))
+    assert found.op == "ReadFile"
+    assert found.reason.endswith("reached from the init op")
+
+
+def test_an_init_signature_of_no_node_is_invalid():
+    def edit(meta):
+        signature = meta.signature_def["__saved_model_init_op"]
+        signature.outputs["__saved_model_init_op"].name = "nowhere"
+
+    with pytest.raises(InvalidModel, match="nowhere"):
+        op_policy.judge(hostile.edited(edit))
