@@ -58,13 +58,17 @@ resource "google_pubsub_subscription" "dead" {
   }
 }
 
-# Pub/Sub itself moves a message to the dead letters.
+# Pub/Sub itself moves a message to the dead letters. Its agent comes into being when Pub/Sub is used; one
+# that was asked for instead would lack its role (https://cloud.google.com/iam/docs/create-service-agents).
+# So this grant waits for the first subscriptions.
 resource "google_pubsub_topic_iam_member" "pubsub_agent" {
   for_each = google_pubsub_topic.dead
 
   topic  = each.value.name
   role   = "roles/pubsub.publisher"
   member = local.pubsub_agent
+
+  depends_on = [google_cloudfunctions2_function.triggered, google_pubsub_subscription.dead]
 }
 
 resource "google_pubsub_topic_iam_member" "storage_agent" {
