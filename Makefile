@@ -24,7 +24,7 @@ demo: venv ## The main job, end to end, told with times (KEEP=1 leaves the stack
 	@$(PY) -m infra.demo
 
 .PHONY: test
-test: check unit contract integration e2e ## Everything that must hold: static checks and all tests
+test: check unit contract integration cloud e2e ## Everything that must hold: static checks and all tests
 
 .PHONY: check
 check: venv ## Static checks: ruff, mypy, import-linter, the house rules
@@ -34,7 +34,7 @@ check: venv ## Static checks: ruff, mypy, import-linter, the house rules
 	$(VENV)/bin/lint-imports --no-logo
 
 .PHONY: policies
-policies: venv ## checkov over the plans, the manifests and the image; a test of make integration
+policies: venv ## checkov over the plans, the manifests and the image; a test of make cloud
 	@$(PY) -m infra.policies
 
 .PHONY: unit
@@ -61,7 +61,13 @@ mutants: venv ## Mutation testing, resumed where it stopped: [ONLY="domain/lease
 
 .PHONY: integration
 integration: venv tools ## Bundles, the relay, the node agent, whole stories over the twins
-	$(PYTEST) tests/integration
+	$(PYTEST) -n 2 --dist loadfile tests/integration $(addprefix --ignore=,$(CLOUD))
+
+# Terraform, the deployment, the policies: what a change of infra/ or k8s/ can break.
+CLOUD := tests/integration/cloud tests/integration/deploy tests/integration/test_policies.py
+.PHONY: cloud
+cloud: venv tools ## Plans, applies, deploys and destroys with real OpenTofu, without an account
+	$(PYTEST) -n 2 --dist loadfile $(CLOUD)
 
 .PHONY: e2e
 e2e: venv tools ## The whole of Berth on a local stack of its own
