@@ -35,7 +35,9 @@ def main() -> int:
         both = list(pool.map(crash, jobs))
         counts, wrong = orders.everything(pool, options.orders, options.seed)
     results = [one.with_other(other) for one, other in zip(both[::2], both[1::2], strict=True)]
+    asked = " ".join(["python -m tests.reliability", *sys.argv[1:]])
     tables = {
+        "command": f"Written by `{asked}`: {options.share:.0%} of the crash points.",
         "crash points": report.crashes(results),
         "kinds of failure": report.kinds(results),
         "orders": report.order(counts),
