@@ -39,7 +39,7 @@ policies: venv ## checkov over the plans, the manifests and the image; a test of
 
 .PHONY: unit
 unit: venv ## Unit tests: no sockets, seconds
-	$(PYTEST) tests/unit
+	$(PYTEST) -n 2 tests/unit
 
 .PHONY: golden
 golden: venv tools ## Write the golden files of the tests anew; review the difference

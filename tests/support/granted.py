@@ -4,6 +4,7 @@ It follows Cloud Storage: writing over an object takes the right to delete it, a
 not list the bucket an absent object is a forbidden one.
 """
 
+import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -38,6 +39,11 @@ def _note(*grant: str) -> None:
         used.add(grant)
 
 
+@functools.cache
+def _using(row, permission, name):
+    return row.using(permission, name)
+
+
 class Rights:
     """What one identity may do to the objects of one project."""
 
@@ -48,7 +54,7 @@ class Rights:
 
     def need(self, bucket, permission, name):
         row = self.access.get(bucket)
-        using = row.using(permission, name) if row else ()
+        using = _using(row, permission, name) if row else ()
         if not using:
             raise Denied(f"{self.identity} has no {permission} on {bucket}/{name}")
         for verb, objects in using:
