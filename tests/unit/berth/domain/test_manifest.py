@@ -51,6 +51,11 @@ def test_the_digest_is_of_bytes_not_generations(change, same):
     assert (manifests.digest(before) == manifests.digest(after)) is same
 
 
+def test_a_name_that_is_no_text_has_a_digest_too():
+    odd = manifests.digest(manifest("assets/\ud800", "saved_model.pb"))
+    assert odd != manifests.digest(manifest("assets/\udfff", "saved_model.pb"))
+
+
 def test_nothing_has_no_digest():
     with pytest.raises(InvalidModel):
         manifests.digest(manifest())
