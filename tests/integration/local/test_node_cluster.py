@@ -50,7 +50,9 @@ def test_buckets_are_mounted_read_only_and_show_what_comes_later(cluster, deploy
     assert ask(pod, "/read?path=/boot/models.config") == "model_config_list {}"
     assert ask(pod, "/ls?path=/models/a") == "1"
     assert ask(pod, "/read?path=/settings/a.txt") == "from a map"
-    for place in ("/models/x", "/boot/x", "/x", "/etc/x", "/tmp/x"):
+    for place in (
+        f"{folder}/berth-test-writes" for folder in ("/models", "/boot", "", "/etc", "/tmp")
+    ):
         assert ask(pod, f"/write?path={place}") == "Read-only file system"
     assert not Path("/models").exists()
 
