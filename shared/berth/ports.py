@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from berth.domain.model_events import Outgoing
+from berth.domain.observation import Exit as Exit
 from berth.domain.observation import Pod as Pod
 from berth.domain.observation import VersionStatus as VersionStatus
 from berth.domain.observation import Workload as Workload

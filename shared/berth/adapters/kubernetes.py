@@ -241,7 +241,17 @@ def _pod(item: Mapping[str, Any]) -> ports.Pod:
         restarts=server.get("restartCount", 0),
         started_at=datetime.fromisoformat(started) if started else None,
         reason=_reason(status, state),
+        exit=_exit(state) or _exit(server.get("lastState", {})),
     )
+
+
+def _exit(state: Mapping[str, Any]) -> ports.Exit | None:
+    """Return how a run ended, None for a state that tells of none (or not of its time)."""
+    ended = state.get("terminated") or {}
+    if not ended.get("finishedAt"):
+        return None
+    at = datetime.fromisoformat(ended["finishedAt"])
+    return ports.Exit(int(ended.get("exitCode", 0)), str(ended.get("reason", "")), at)
 
 
 def _reason(status: Mapping[str, Any], state: Mapping[str, Any]) -> str:

@@ -137,15 +137,23 @@ class MemoryWorkloads(Called):
             for shard in self._shards():
                 self._scale(shard)
 
-    def restart(self, name: str, reason: str = "Error") -> None:
-        """Let the server container of a pod end; it starts again at the next tick."""
+    def restart(self, name: str, reason: str = "Error", code: int = 255) -> None:
+        """Let the server container of a pod end; it starts again at the next tick.
+
+        255 is what TF Serving ends with when its boot config failed.
+        """
         with self._lock:
             live = self._pods[name]
             if live.pod.started_at is not None:
                 self.runtime.stop(live.shard, live.pod)
             restarts = live.pod.restarts + 1
             live.pod = replace(
-                live.pod, restarts=restarts, ready=False, started_at=None, reason=reason
+                live.pod,
+                restarts=restarts,
+                ready=False,
+                started_at=None,
+                reason=reason,
+                exit=ports.Exit(code, reason, self._clock.now()),
             )
 
     def set_ready(self, name: str, ready: bool | None) -> None:

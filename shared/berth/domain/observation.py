@@ -19,8 +19,20 @@ END = "END"
 
 
 @dataclass(frozen=True, slots=True)
+class Exit:
+    """How the run before a container's restart ended: its exit code, Kubernetes' word, and when (UTC)."""
+
+    code: int
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Pod:
-    """One replica as Kubernetes reports it. `restarts` counts the server container's restarts."""
+    """One replica as Kubernetes reports it. `restarts` counts the server container's restarts.
+
+    `exit` tells of the run that ended last; None where the container never restarted.
+    """
 
     name: str
     uid: str
@@ -30,6 +42,7 @@ class Pod:
     restarts: int
     started_at: datetime | None
     reason: str = ""
+    exit: Exit | None = None
 
     @property
     def key(self) -> str:
