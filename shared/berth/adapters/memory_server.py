@@ -1,16 +1,40 @@
 """Memory twin of one TF Serving process: what of its behaviour matters to a control plane."""
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from berth import ports
 from berth.protos import tfserving_pb2
 
 UNKNOWN = 2
 
-# What lies under a base path on this server's mount: version -> how its load ends; None: no path.
-Files = Callable[[str], Mapping[int, ports.VersionStatus] | None]
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """How a process ends, as Kubernetes will report it of the container.
+
+    128 + the signal: 139 a segmentation fault, 137 a SIGKILL, whose reason is OOMKilled when the
+    container's own memory limit was the cause. 255 is TF Serving's own end.
+    """
+
+    code: int
+    reason: str = "Error"
+
+
+SEGFAULT = Death(139)
+OOM = Death(137, "OOMKilled")
+
+
+class Files(Protocol):
+    """What lies under a base path on a server's mount: version -> how its load ends; None: no path."""
+
+    def __call__(
+        self, base_path: str, loading: int = 0
+    ) -> Mapping[int, ports.VersionStatus | Death] | None:
+        """Look; `loading` is the version that is being loaded, if any: only that may kill."""
+        ...
 
 
 @dataclass(slots=True)
@@ -40,7 +64,8 @@ class MemoryServer:
     Reloads queue behind one mutex and an abandoned one is applied all the same; a reload ends when
     a version of each name it added was seen to become AVAILABLE or END since it began: a name that
     is added again before its END was seen ends with that END, or never. It is up when its boot
-    config has settled, and exits when any of that failed.
+    config has settled, and exits when any of that failed. A load may end the process instead.
+    A server whose `wedged` is set holds its mutex for ever: it answers, and applies no reload.
     """
 
     def __init__(
@@ -49,7 +74,8 @@ class MemoryServer:
         """Start with a boot config; nothing is loaded before the first tick."""
         self.load_ticks = load_ticks
         self.up = False
-        self.exited = False
+        self.wedged = False
+        self.death: Death | None = None
         self.exit_message = ""
         self._files = files
         self._models: dict[str, tfserving_pb2.ModelConfig] = {}
@@ -63,9 +89,18 @@ class MemoryServer:
         """Queue a reload and let it begin if the mutex is free."""
         reload = _Reload(config)
         self._reloads.append(reload)
-        if len(self._reloads) == 1:
+        if len(self._reloads) == 1 and not self.wedged:
             self._begin(reload)
         return reload
+
+    @property
+    def exited(self) -> bool:
+        """Whether the process is gone."""
+        return self.death is not None
+
+    def die(self, death: Death) -> None:
+        """End at once; nothing of this process happens any more."""
+        self.up, self.death = False, death
 
     def statuses(self, name: str) -> dict[int, ports.VersionStatus]:
         """Return what GetModelStatus says of a name, newest version first."""
@@ -75,6 +110,10 @@ class MemoryServer:
             for number, found in sorted(versions.items(), reverse=True)
         }
 
+    def base_path(self, name: str) -> str:
+        """Return the base path that a name was told with last; "" for a name that is not configured."""
+        return self._models[name].base_path if name in self._models else ""
+
     def tick(self) -> None:
         """Let one sweep and one step pass."""
         if self.exited:
@@ -82,6 +121,8 @@ class MemoryServer:
         self._sweep()
         for name in list(self._versions):
             self._step(name)
+            if self.exited:
+                return
         self._settle()
 
     def _begin(self, reload: _Reload) -> None:
@@ -101,7 +142,8 @@ class MemoryServer:
         reload.ended, reload.answer = True, answer
         self._reloads.remove(reload)
         if reload is getattr(self, "_boot", reload):
-            self.up, self.exited, self.exit_message = not answer, bool(answer), answer
+            self.up, self.exit_message = not answer, answer
+            self.death = Death(255) if answer else None
         if self._reloads and not self.exited:
             self._begin(self._reloads[0])
 
@@ -151,18 +193,21 @@ class MemoryServer:
             version.left -= 1
             if version.left < 0:
                 end = self._load(name, number)
+                if isinstance(end, Death):
+                    self.die(end)
+                    return
                 version.state, version.code, version.message = end.state, end.code, end.message
 
-    def _load(self, name: str, number: int) -> ports.VersionStatus:
+    def _load(self, name: str, number: int) -> ports.VersionStatus | Death:
         model = self._models.get(name)
-        present = self._files(model.base_path) if model else None
+        present = self._files(model.base_path, number) if model else None
         gone = ports.VersionStatus("END", 5, "Could not find SavedModel .pb or .pbtxt")
         return (present or {}).get(number, gone)
 
     def _settle(self) -> None:
         for name in self._aspired:
             self._versions.setdefault(name, {})
-        if not self._reloads:
+        if not self._reloads or self.wedged:
             return
         reload = self._reloads[0]
         for name in reload.names - reload.settled:

@@ -2,17 +2,39 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from google.protobuf import text_format
 
 from berth import ports
 from berth.adapters.memory_calls import Called
-from berth.adapters.memory_server import MemoryServer
+from berth.adapters.memory_server import Death, MemoryServer
 from berth.domain.errors import Unavailable
 from berth.protos import tfserving_pb2
 
 LOADS = ports.VersionStatus("AVAILABLE")
+
+
+@dataclass(slots=True)
+class Killer:
+    """A version that ends the process which loads it, or (`on_request`) which is asked for it.
+
+    Only at `address` if given; only the first `left` times if not None.
+    """
+
+    death: Death
+    on_request: bool = False
+    address: str = ""
+    left: int | None = None
+
+    def strikes(self, address: str, *, on_request: bool) -> Death | None:
+        """Return the death that this occasion brings, and count it."""
+        if on_request != self.on_request or self.address not in ("", address) or self.left == 0:
+            return None
+        if self.left is not None:
+            self.left -= 1
+        return self.death
 
 
 class MemoryModelServers(Called):
@@ -20,6 +42,7 @@ class MemoryModelServers(Called):
 
     A `tick` of the twin is `seconds` long. A reload lets ticks of its own server pass until it ends
     or its timeout is over; every other change takes `tick`. Servers in `unreachable` do not answer.
+    Versions in `killers` end the process. `wedged` servers hold their reload mutex for ever.
     `reloads` keeps (address, config text) of each push that arrived. A call of `before` and `after`
     (see Called) names the address.
     """
@@ -31,6 +54,7 @@ class MemoryModelServers(Called):
         self.seconds = seconds
         self.files: dict[str, dict[int, ports.VersionStatus]] = {}
         self.broken_on: dict[tuple[str, str, int], ports.VersionStatus] = {}
+        self.killers: dict[tuple[str, int], Killer] = {}
         self.unreachable: set[str] = set()
         self.reloads: list[tuple[str, str]] = []
         self._servers: dict[str, MemoryServer] = {}
@@ -44,6 +68,25 @@ class MemoryModelServers(Called):
     def break_on(self, address: str, base_path: str, version: int, message: str) -> None:
         """Let one version's load fail on one server alone, with INTERNAL."""
         self.broken_on[address, base_path, version] = ports.VersionStatus("END", 13, message)
+
+    def wedge(self, address: str) -> None:
+        """Let a running server's reload mutex never be free again."""
+        self._servers[address].wedged = True
+
+    def request(self, address: str, name: str, version: int) -> bool:
+        """Ask a server for a prediction by one version; say whether it was answered."""
+        with self._lock:
+            server = self._servers.get(address)
+            if server is None or not server.up or address in self.unreachable:
+                return False
+            said = server.statuses(name).get(version)
+            if said is None or said.state != "AVAILABLE":
+                return False
+            killer = self.killers.get((server.base_path(name), version))
+            death = killer.strikes(address, on_request=True) if killer else None
+            if death:
+                server.die(death)
+            return death is None
 
     def remove_files(self, base_path: str, version: int) -> None:
         """Take a version away; a base path without any is missing."""
@@ -62,9 +105,13 @@ class MemoryModelServers(Called):
         return server is not None and server.up
 
     def exited(self, address: str) -> bool:
-        """Say whether the process ended because a model of its boot config failed."""
+        """Say whether the process ended by itself: its boot config failed, or a model killed it."""
+        return self.death(address) is not None
+
+    def death(self, address: str) -> Death | None:
+        """Return how the process ended; None while it runs, or where there is none."""
         server = self._servers.get(address)
-        return server is not None and server.exited
+        return server.death if server else None
 
     def stop(self, address: str) -> None:
         """End the process."""
@@ -97,6 +144,8 @@ class MemoryModelServers(Called):
                 if reload.ended:
                     break
                 server.tick()
+                if server.exited:
+                    raise Unavailable(f"{address}: connection reset")
             if not reload.ended:
                 raise Unavailable(f"{address}: the reload did not end within {timeout} s")
             return reload.answer
@@ -107,11 +156,19 @@ class MemoryModelServers(Called):
             raise Unavailable(f"{address}: connection refused")
         return server
 
-    def _present(self, address: str, base_path: str) -> Mapping[int, ports.VersionStatus] | None:
+    def _present(
+        self, address: str, base_path: str, loading: int = 0
+    ) -> Mapping[int, ports.VersionStatus | Death] | None:
         found = self.files.get(base_path)
         if not found:
             return None
-        return {n: self.broken_on.get((address, base_path, n), s) for n, s in found.items()}
+        present: dict[int, ports.VersionStatus | Death] = {
+            n: self.broken_on.get((address, base_path, n), s) for n, s in found.items()
+        }
+        killer = self.killers.get((base_path, loading))
+        if killer and loading in present:
+            present[loading] = killer.strikes(address, on_request=False) or present[loading]
+        return present
 
 
 class ServerRuntime:
@@ -142,9 +199,9 @@ class ServerRuntime:
         """Ready when the ports are open."""
         return self._servers.up(pod.address)
 
-    def exited(self, shard: str, pod: ports.Pod) -> bool:
-        """Ended when the boot config failed."""
-        return pod.address in self._failed or self._servers.exited(pod.address)
+    def exited(self, shard: str, pod: ports.Pod) -> Death | None:
+        """Return how it ended: its boot config failed or was not there, or a model killed it."""
+        return Death(255) if pod.address in self._failed else self._servers.death(pod.address)
 
     def stop(self, shard: str, pod: ports.Pod) -> None:
         """End the server."""

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from berth import ports
 from berth.adapters import memory_manifests as manifests
 from berth.adapters.memory_calls import Called
+from berth.adapters.memory_server import Death
 from berth.domain.errors import Conflict
 
 KINDS = ("Deployment", "Service", "HorizontalPodAutoscaler", "PodDisruptionBudget")
@@ -24,8 +25,8 @@ class Runtime(Protocol):
         """Say whether its readiness probe passes."""
         ...
 
-    def exited(self, shard: str, pod: ports.Pod) -> bool:
-        """Say whether its process ended by itself."""
+    def exited(self, shard: str, pod: ports.Pod) -> Death | None:
+        """Return how its process ended by itself, None while it runs."""
         ...
 
     def stop(self, shard: str, pod: ports.Pod) -> None:
@@ -43,9 +44,9 @@ class InstantRuntime:
         """Say yes."""
         return True
 
-    def exited(self, shard: str, pod: ports.Pod) -> bool:
-        """Say no."""
-        return False
+    def exited(self, shard: str, pod: ports.Pod) -> Death | None:
+        """Say that it runs."""
+        return None
 
     def stop(self, shard: str, pod: ports.Pod) -> None:
         """Do nothing."""
@@ -57,6 +58,8 @@ class _Live:
     shard: str
     template: str
     forced: bool | None = None
+    ended: bool = False
+    evicted: bool = False
 
 
 class MemoryWorkloads(Called):
@@ -138,7 +141,7 @@ class MemoryWorkloads(Called):
                 self._scale(shard)
 
     def restart(self, name: str, reason: str = "Error", code: int = 255) -> None:
-        """Let the server container of a pod end; it starts again at the next tick.
+        """Let the server container of a pod end; it starts again, and is counted, at the next tick.
 
         255 is what TF Serving ends with when its boot config failed.
         """
@@ -146,15 +149,25 @@ class MemoryWorkloads(Called):
             live = self._pods[name]
             if live.pod.started_at is not None:
                 self.runtime.stop(live.shard, live.pod)
-            restarts = live.pod.restarts + 1
+            live.ended = True
             live.pod = replace(
                 live.pod,
-                restarts=restarts,
                 ready=False,
                 started_at=None,
                 reason=reason,
                 exit=ports.Exit(code, reason, self._clock.now()),
             )
+
+    def evict(self, name: str) -> None:
+        """Let the node end a pod: it fails for good, keeps its place in the list, and is replaced."""
+        with self._lock:
+            live = self._pods[name]
+            if live.pod.started_at is not None:
+                self.runtime.stop(live.shard, live.pod)
+            ended = ports.Exit(137, "Error", self._clock.now())
+            live.pod = replace(_ending(live.pod), started_at=None, reason="Error", exit=ended)
+            live.evicted = True
+            self._scale(live.shard)
 
     def set_ready(self, name: str, ready: bool | None) -> None:
         """Hold a pod's readiness as told; None gives it back to the runtime."""
@@ -237,16 +250,21 @@ class MemoryWorkloads(Called):
 
     def _step_pod(self, name: str) -> None:
         live = self._pods[name]
+        if live.evicted:
+            return
         if live.pod.terminating:
             self._remove(name)
         elif live.pod.started_at is None:
             number = int(name.rsplit("-", 1)[1])
             address = f"10.64.{number // 256}.{number % 256}"
             now = self._clock.now()
-            live.pod = replace(live.pod, started_at=now, address=address, reason="")
+            restarts, live.ended = live.pod.restarts + live.ended, False
+            live.pod = replace(
+                live.pod, started_at=now, address=address, reason="", restarts=restarts
+            )
             self.runtime.start(live.shard, live.pod)
-        elif self.runtime.exited(live.shard, live.pod):
-            self.restart(name)
+        elif death := self.runtime.exited(live.shard, live.pod):
+            self.restart(name, death.reason, death.code)
         else:
             ready = self.runtime.ready(live.shard, live.pod)
             live.pod = replace(live.pod, ready=ready if live.forced is None else live.forced)
