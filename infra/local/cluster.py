@@ -28,7 +28,7 @@ def parts(here: Site) -> Iterator[Part | Step]:
         "scheduler": ("apiserver",),
     }
     for part in kubernetes.parts(here.tools.kubernetes, here.kube, here.cluster, node=NODE):
-        yield replace(part, after=after.get(part.name, ()))
+        yield replace(part, after=after.get(part.name, ()), restart=True)
     yield Step("manifests", partial(_manifests, here), after=("apiserver",))
     yield _node(here)
 
@@ -54,6 +54,7 @@ def _node(here: Site) -> Part:
         ready=(state / "ready").exists,
         environment={"PYTHONPATH": functions.PYTHONPATH, "PYTHONUNBUFFERED": "1"},
         after=("apiserver",),
+        restart=True,
         grace=30.0,
     )
 

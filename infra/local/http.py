@@ -15,7 +15,7 @@ def answers(url: str) -> bool:
 
 
 def send(method: str, url: str, body: Mapping[str, Any]) -> None:
-    """Send JSON. Raises requests.HTTPError with what the part said."""
+    """Send JSON; what is there already stays. Raises requests.HTTPError with what the part said."""
     answer = requests.request(method, url, json=body, timeout=10)
-    if not answer.ok:
+    if not answer.ok and answer.status_code != requests.codes.conflict:
         raise requests.HTTPError(f"{method} {url}: {answer.status_code} {answer.text[:300]}")

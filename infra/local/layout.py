@@ -1,7 +1,7 @@
 """Which parts and steps make a stack, and what its clients and functions are told."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -40,15 +40,17 @@ class Layout:
 def plan(here: Site, options: Options) -> Layout:
     """The stack's parts, in an order that reads well, and its environment. Raises TableError."""
     environment = _environment(here)
+    keeper = storage.part(
+        here.tools.storage,
+        here.folder.path / "storage",
+        storage.Address(here.storage_port, here.topics.host, log_requests=options.log_requests),
+    )
+    emulator = pubsub.part(
+        here.tools.java, here.tools.emulator, here.folder.path / "pubsub", here.pubsub_port
+    )
     nodes: list[Part | Step] = [
-        storage.part(
-            here.tools.storage,
-            here.folder.path / "storage",
-            storage.Address(here.storage_port, here.topics.host, log_requests=options.log_requests),
-        ),
-        pubsub.part(
-            here.tools.java, here.tools.emulator, here.folder.path / "pubsub", here.pubsub_port
-        ),
+        replace(keeper, restored=partial(_notifications, here, environment)),
+        replace(emulator, restored=partial(_topics, here)),
         Step("topics", partial(_topics, here), after=("pubsub",)),
         Step("buckets", partial(_buckets, here, environment), after=("storage", "topics")),
         Step("templates", partial(_templates, here, environment), after=("buckets",)),
@@ -86,16 +88,21 @@ def _topics(here: Site) -> None:
 
 
 def _buckets(here: Site, environment: dict[str, str]) -> None:
-    roles = {role: environment[f"BERTH_{role.upper()}_BUCKET"] for role in _roles()}
-    storage.create_buckets(here.storage_url, PROJECT, list(roles.values()))
+    storage.create_buckets(here.storage_url, PROJECT, list(_roles(environment).values()))
+    _notifications(here, environment)
+
+
+def _notifications(here: Site, environment: dict[str, str]) -> None:
+    roles = _roles(environment)
     for one in here.table.values():
         if isinstance(one.trigger, functions.BucketTrigger) and one.topic:
             bucket, topic = roles[one.trigger.bucket], here.topics.topic(one.topic)
             storage.notify(here.storage_url, bucket, topic)
 
 
-def _roles() -> tuple[str, ...]:
-    return ("uploads", "models", "control")
+def _roles(environment: dict[str, str]) -> dict[str, str]:
+    roles = ("uploads", "models", "control")
+    return {role: environment[f"BERTH_{role.upper()}_BUCKET"] for role in roles}
 
 
 def _templates(here: Site, environment: dict[str, str]) -> None:

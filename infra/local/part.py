@@ -13,7 +13,9 @@ class Part:
     for bugs. `user` is the unprivileged account to run as when the stack runs as root.
     `environment` is all that the process gets besides PATH and LANG. It starts once the parts and
     steps named in `after` are ready, and is stopped before them, with `grace` seconds to end by
-    itself. With `restart` it is started again when it ends.
+    itself. With `restart` it is started again when it ends: after `mend` has put its files right, and
+    once it is ready again `restored` gives back what it forgets; it raises RuntimeError or
+    requests.RequestException where that fails, and is tried again.
     """
 
     name: str
@@ -24,6 +26,8 @@ class Part:
     cwd: Path | None = None
     after: tuple[str, ...] = ()
     restart: bool = False
+    mend: Callable[[], None] | None = None
+    restored: Callable[[], None] | None = None
     grace: float = 10.0
 
 

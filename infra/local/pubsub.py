@@ -47,6 +47,7 @@ def part(java: Path, jar: Path, folder: Path, port: int) -> Part:
             *("--host=127.0.0.1", f"--port={port}"),
         ),
         ready=lambda: http.answers(f"http://127.0.0.1:{port}/"),
+        restart=True,
     )
 
 

@@ -1,5 +1,6 @@
 """Cloud Storage in the local stack: fake-gcs-server, its buckets and their notifications."""
 
+import contextlib
 import os
 import shutil
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from infra.local.part import Part
 # The account of the serving pods (runAsUser of k8s/shard): the server makes files that only their
 # owner may read, and no GCS FUSE stands between to present them otherwise.
 _UNPRIVILEGED = 65532
+# Where the server keeps an object's metadata.
+_METADATA = "user.metadata"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,30 @@ def part(binary: Path, folder: Path, where: Address) -> Part:
         environment={"PUBSUB_EMULATOR_HOST": where.pubsub, "HOME": ".", "TMPDIR": "."},
         user=_UNPRIVILEGED,
         cwd=folder,
+        restart=True,
+        mend=lambda: mend(objects),
     )
+
+
+def torn(objects: Path) -> list[Path]:
+    """The files of a write that had not ended: bytes without metadata.
+
+    The server writes an object in these two steps. Between them no listing of the bucket is
+    answered, and a server that is killed there never answers one again. None where the file system
+    has no extended attributes: the server then keeps metadata in files of their own.
+    """
+    found = []
+    for path in (one for one in objects.glob("*/**/*") if one.is_file()):
+        with contextlib.suppress(OSError):  # gone meanwhile, or no attributes here
+            if _METADATA not in os.listxattr(path):
+                found.append(path)
+    return [] if any(objects.glob("*/**/*.metadata")) else found
+
+
+def mend(objects: Path) -> None:
+    """Remove what a killed server was about to write: nobody was told that it is there."""
+    for path in torn(objects):
+        path.unlink(missing_ok=True)
 
 
 def client(url: str, project: str) -> storage.Client:

@@ -42,6 +42,7 @@ class Supervisor:
         self._running: dict[str, Running] = {}
         self._deaths: dict[str, int] = {}
         self._due: dict[str, float] = {}
+        self._forgetful: dict[str, Running] = {}
         self._lock = threading.Lock()
         self._waves: list[list[Node]] = []
         self._state = State(process.identify(os.getpid()))
@@ -72,6 +73,8 @@ class Supervisor:
             for name, running in list(self._running.items()):
                 if running.process.poll() is not None:
                     self._died(name, running)
+            for name, running in list(self._forgetful.items()):
+                self._restore(name, running)
             self._adopt()
             every()
 
@@ -148,7 +151,25 @@ class Supervisor:
             self.mark(self._state.status, running.epitaph())
         if running.part.restart and time.monotonic() >= self._due[name]:
             del self._due[name]
-            self._launch(running.part)
+            if running.part.mend is not None:
+                running.part.mend()
+            fresh = self._launch(running.part)
+            if running.part.restored is not None:
+                self._forgetful[name] = fresh
+
+    def _restore(self, name: str, running: Running) -> None:
+        """Give a part that is ready again what it forgot; where that fails, at the next look."""
+        restored = running.part.restored
+        if running.process.poll() is not None or restored is None:
+            del self._forgetful[name]
+        elif running.part.ready():
+            try:
+                restored()
+            except (RuntimeError, requests.RequestException) as error:
+                self._say(f"{name}: not restored yet: {error}")
+                return
+            del self._forgetful[name]
+            self._say(f"{name}: restored")
 
     def _pause(self, name: str, running: Running) -> float:
         if time.monotonic() - running.since > 6 * _SLOWEST_RESTART:

@@ -202,6 +202,45 @@ def test_a_killed_function_is_started_again_and_named(echo):
     )
 
 
+def killed(echo, part):
+    """Kill a part; return when another one has been given what it forgot."""
+    before, said = echo.stack.parts[part], echo.stack.folder.log.read_text().count(f"{part}: rest")
+    os.kill(before, signal.SIGKILL)
+    until(lambda: echo.stack.parts.get(part, before) != before)
+    until(lambda: echo.stack.folder.log.read_text().count(f"{part}: rest") > said)
+
+
+def test_pubsub_that_was_killed_is_given_its_topics_and_subscriptions_again(echo):
+    killed(echo, "pubsub")
+    began = len(echo.said())
+    echo.publish({"after": "the kill"})
+    until(lambda: len(echo.said()) > began)
+
+
+def test_storage_that_was_killed_keeps_its_objects_and_tells_of_new_ones(echo):
+    bucket = storage.client(echo.names["STORAGE_EMULATOR_HOST"], PROJECT).bucket("berth-uploads")
+    bucket.blob("acme/kept/1/a.pb").upload_from_string(b"kept")
+    generation = bucket.get_blob("acme/kept/1/a.pb").generation
+    killed(echo, "storage")
+    assert bucket.get_blob("acme/kept/1/a.pb").generation == generation
+    bucket.blob("acme/new/1/a.pb").upload_from_string(b"new")
+
+    def told():
+        said = [one["data"]["message"]["attributes"]["objectId"] for one in echo.said("on_object")]
+        return "acme/new/1/a.pb" in said
+
+    until(told)
+
+
+def test_a_write_that_a_killed_storage_had_begun_stops_no_listing(echo):
+    client = storage.client(echo.names["STORAGE_EMULATOR_HOST"], PROJECT)
+    objects = echo.stack.folder.path / "storage" / "objects"
+    (objects / "berth-uploads" / "torn.pb").write_bytes(b"half")
+    assert [path.name for path in storage.torn(objects)] == ["torn.pb"]
+    killed(echo, "storage")
+    assert "torn.pb" not in {blob.name for blob in client.list_blobs("berth-uploads")}
+
+
 def test_two_stacks_run_side_by_side_and_one_end_leaves_the_other_alone(echo, tmp_path):
     with stack.start(tmp_path, OPTIONS) as other:
         assert other.environment["STORAGE_EMULATOR_HOST"] != echo.names["STORAGE_EMULATOR_HOST"]
