@@ -72,6 +72,11 @@ cloud: venv tools ## Plans, applies, deploys and destroys with real OpenTofu, wi
 .PHONY: e2e
 e2e: venv tools ## The whole of Berth on a local stack of its own
 	$(PYTEST) tests/e2e
+	$(PYTEST) tests/chaos
+
+.PHONY: chaos
+chaos: venv tools ## Kill everything at random under load: [ROUNDS=5] [SEED=1] [SECONDS=60]; docs/reliability.md
+	@$(PY) -m tests.chaos --rounds $(or $(ROUNDS),5) --seed $(or $(SEED),1) --seconds $(or $(SECONDS),60) --write
 
 .PHONY: reliability
 reliability: venv ## Every crash at every port call, and many orders: docs/reliability.md

@@ -43,11 +43,13 @@ def order(counts) -> str:
     return "\n".join(rows)
 
 
-def write(tables: dict[str, str], document: Path = DOCUMENT) -> None:
-    """Put each table between its marks."""
+def write(
+    tables: dict[str, str], document: Path = DOCUMENT, *, by: str = "make reliability"
+) -> None:
+    """Put each table between its marks, which name the command that writes it."""
     text = document.read_text()
     for name, table in tables.items():
-        begin, end = f"<!-- {name}: written by make reliability -->\n", f"<!-- end of {name} -->"
+        begin, end = f"<!-- {name}: written by {by} -->\n", f"<!-- end of {name} -->"
         head, found, rest = text.partition(begin)
         _, closed, tail = rest.partition(end)
         if not found or not closed:

@@ -1,0 +1,52 @@
+"""`python -m tests.chaos`: rounds of chaos, told as a table; not 0 where a promise broke."""
+
+import argparse
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+from tests.chaos import play, schedule
+from tests.reliability import report
+
+
+def table(rounds, seconds):
+    """One row a round, and how often each part was killed."""
+    rows = [
+        "| seed | kills | predictions | a second | failed in flight on a killed server"
+        " | connections refused | uploads | whole again after | lost |",
+        "|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for one in rounds:
+        rows.append(
+            f"| {one.seed} | {len(one.kills)} | {one.sent:,} | {one.per_second:.0f} | {one.in_flight}"
+            f" | {one.refused} | {one.uploads} | {one.settled:.0f} s | {len(one.broken)} |"
+        )
+    kills = Counter(kill.target for one in rounds for kill in one.kills)
+    told = ", ".join(f"{name} {kills[name]}" for name in schedule.EVERYTHING)
+    return "\n".join([*rows, "", f"{seconds:g} s of kills a round. Killed: {told}."])
+
+
+def main():
+    """Play the rounds; 1 where a promise broke."""
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--write", action="store_true", help="write docs/reliability.md")
+    options = parser.parse_args()
+    rounds = []
+    for seed in range(options.seed, options.seed + options.rounds):
+        with tempfile.TemporaryDirectory(prefix="berth-chaos-") as folder:
+            rounds.append(play.play(Path(folder), seed, options.seconds))
+        print(table(rounds[-1:], options.seconds), flush=True)
+        if rounds[-1].broken:
+            print(rounds[-1].told(), file=sys.stderr, flush=True)
+    broken = any(one.broken for one in rounds)
+    if options.write and not broken:
+        report.write({"chaos": table(rounds, options.seconds)}, by="make chaos")
+    return int(broken)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
