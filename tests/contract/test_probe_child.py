@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -14,7 +15,7 @@ from berth.adapters import sandbox
 from berth.domain import op_policy
 from berth.domain.errors import InvalidModel, Unavailable
 from berth.domain.manifest import Limits
-from tests.support import hostile, hostile_graphs, probe_models
+from tests.support import hostile, hostile_graphs, hostile_loads, probe_models
 
 LIMITS = Limits(memory_mib=512, seconds=20)
 SHORT = Limits(memory_mib=512, seconds=4)
@@ -229,3 +230,44 @@ def test_bytes_that_are_no_model_are_invalid(loader, tmp_path):
     (tmp_path / "saved_model.pb").write_bytes(b"\xff\xff")
     with pytest.raises(InvalidModel):
         loader.load(tmp_path, LIMITS)
+
+
+def test_dice_at_load_are_real(loader, tmp_path):
+    """The same bytes load and do not: only the policy stops them from passing by luck."""
+    assert op_policy.judge(hostile.edited(hostile_loads.dice_at_load))
+    folder = hostile.write(hostile_loads.dice_at_load, tmp_path / "1")
+    seen = set()
+    for _ in range(40):  # both faces but in one run of 10^12
+        seen.add("as it was made to" in loader.load(folder, LIMITS).problem)
+        if len(seen) == 2:
+            break
+    assert seen == {True, False}
+
+
+def test_a_model_can_tell_by_its_own_path_where_it_is(loader, tmp_path):
+    assert op_policy.judge(hostile.edited(hostile_loads.probe_by_path, "table"))
+    for name, problem in (("probed", ""), ("served", "as it was made to")):
+        folder = hostile.write(hostile_loads.probe_by_path, tmp_path / name / "1", "table")
+        assert problem in (said := loader.load(folder, LIMITS).problem)
+        assert bool(said) == bool(problem)
+
+
+_TWICE = """
+import sys
+from pathlib import Path
+from berth.adapters import tensorflow
+library = tensorflow.Library(Path(sys.argv[1]))
+for _ in range(2):
+    library.load(sys.argv[2])
+"""
+
+
+def test_one_load_knows_nothing_of_an_earlier_one_in_the_same_process(loader, tmp_path):
+    """Sessions have devices, and so tables and variables, of their own: names are not shared."""
+    folder = hostile.write(hostile_loads.first_load_only, tmp_path / "1")
+    done = subprocess.run(
+        [sys.executable, "-c", _TWICE, loader._library, str(folder)],
+        env={"PYTHONPATH": str(Path(berth.__file__).parents[1])},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]

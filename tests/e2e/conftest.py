@@ -54,10 +54,10 @@ def orphan(berth, slow):
 
 @pytest.fixture(scope="session")
 def attack(berth, tmp_path_factory):
-    """A customer whose models loop and eat memory at load, and one served at the same time."""
+    """A customer whose models loop and eat memory when they run, and one served at the same time."""
     folder = tmp_path_factory.mktemp("hostile")
-    endless = hostile.write(hostile.endless_load, folder / "endless")
-    eater = hostile.write(hostile.memory_eater_at_load, folder / "eater")
+    endless = hostile.write(hostile.endless_run, folder / "endless")
+    eater = hostile.write(hostile.memory_eater, folder / "eater")
     attacker, bystander = berth.join("attacker", "free"), berth.join("bystander")
     began = datetime.now(UTC)
     berth.fleet.upload(endless, f"{attacker}/endless/1")

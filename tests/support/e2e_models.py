@@ -2,44 +2,27 @@
 
 from pathlib import Path
 
-from tests.support import hostile
+from tests.support import graph_parts, hostile, hostile_loads
 
-INT32 = 3
+_LONG = 1 << 22
 
 
-def slow_to_load(into: Path, rounds: int = 800_000) -> Path:
-    """A version whose init op counts to `rounds`: some seconds, then it serves like any other."""
+def slow_to_load(into: Path, rounds: int = 600) -> Path:
+    """A version whose init op computes on four million numbers so often: some seconds, then it serves.
+
+    Long sums, because what loads may not loop.
+    """
 
     def edit(meta):
-        hostile.endless_load(meta)
-        for function in meta.graph_def.library.function:
-            if function.signature.name == "always":
-                _below(function, rounds)
-            if function.signature.name == "step":
-                _one_more(function)
+        graph_parts.integers(meta, "long", [_LONG >> 1, 2])
+        graph_parts.integers(meta, "zero", [0])
+        node = meta.graph_def.node.add(name="round0", op="Fill", input=["long", "zero"])
+        node.attr["T"].type = node.attr["index_type"].type = graph_parts.INT32
+        for number in range(rounds):
+            op = ("Sub", "Mul")[number % 2]
+            node = meta.graph_def.node.add(name=f"round{number + 1}", op=op)
+            node.input.extend(["round0", f"round{number}"])
+            node.attr["T"].type = graph_parts.INT32
+        hostile_loads.on_init(meta, f"round{rounds}")
 
     return hostile.write(edit, into)
-
-
-def _below(function, rounds):
-    del function.node_def[:]
-    _constant(function, "bound", rounds)
-    node = function.node_def.add(name="less", op="Less", input=["i", "bound:output:0"])
-    node.attr["T"].type = INT32
-    function.ret["go"] = "less:z:0"
-
-
-def _one_more(function):
-    del function.node_def[:]
-    _constant(function, "one", 1)
-    node = function.node_def.add(name="next", op="AddV2", input=["i", "one:output:0"])
-    node.attr["T"].type = INT32
-    function.ret["next"] = "next:z:0"
-
-
-def _constant(function, name, value):
-    node = function.node_def.add(name=name, op="Const")
-    node.attr["dtype"].type = INT32
-    node.attr["value"].tensor.dtype = INT32
-    node.attr["value"].tensor.tensor_shape.SetInParent()
-    node.attr["value"].tensor.int_val.append(value)

@@ -2,6 +2,7 @@
 
 What cannot be reached does not count: every ordinary SavedModel holds SaveV2 in its save
 function. A file name must come from the loader: the checkpoint's prefix or a declared asset.
+What runs at load must besides do the same at every load (loading.py).
 """
 
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from typing import Literal
 
 from google.protobuf.message import DecodeError
 
+from berth.domain import loading
 from berth.domain.allowed_ops import ALLOWED
 from berth.domain.errors import InvalidModel
 from berth.domain.graph import MAIN, Call, Graph, Reach
@@ -106,6 +108,15 @@ def _violations(graph: Graph, meta: tf.MetaGraphDef) -> Iterator[Violation]:
                     node.name, scope, node.op, f"{_why(node.op)}; reached from the {path}"
                 )
     yield from _files(graph, meta, walks)
+    yield from _loading(graph, walks)
+
+
+def _loading(graph: Graph, walks: dict[Path, Reach]) -> Iterator[Violation]:
+    for path, reach in walks.items():
+        if path != "signature":
+            for scope, node, reason in loading.unsteady(graph, reach):
+                if node.op in _KNOWN:
+                    yield Violation(node.name, scope, node.op, f"{reason}; reached from the {path}")
 
 
 def _shadows(graph: Graph) -> Iterator[Violation]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import hostile, hostile_bytes, hostile_graphs, probe_models
+from tests.support import hostile, hostile_bytes, hostile_graphs, hostile_loads, probe_models
 
 ROOT = Path(__file__).resolve().parents[3]
 TEXT = (ROOT / "docs" / "security.md").read_text()
@@ -27,14 +27,27 @@ def _built():
     tools = {
         *("graph", "edited", "write", "nested", "forbidden", "calling", "varint", "field", "bomb"),
         *("composite", "block", "table", "header", "entry", "files"),
+        *(
+            "on_init",
+            "on_restore",
+            "running",
+            "running_in_function",
+            "local_variable",
+            "keyed_table",
+        ),
     }
     edits = [
         name
-        for module in (hostile, hostile_graphs, hostile_bytes)
+        for module in (hostile, hostile_graphs, hostile_bytes, hostile_loads)
         for name in _public(module)
         if name not in tools
     ]
-    lists = (hostile_graphs.FORBIDDEN, hostile_bytes.ASSET_NAMES, hostile_bytes.INDEXES)
+    lists = (
+        hostile_graphs.FORBIDDEN,
+        hostile_loads.AT_LOAD,
+        hostile_bytes.ASSET_NAMES,
+        hostile_bytes.INDEXES,
+    )
     return len(edits) + sum(map(len, lists)) + len(hostile_bytes.MANIFESTS)
 
 
