@@ -130,15 +130,17 @@ def reconcile_shard() -> "ReconcileShard":
 def reconcile_fleet() -> "ReconcileFleet":
     """Build reconcile_fleet."""
     from berth.adapters.clock import SystemClock
+    from berth.app.collecting import Collecting
     from berth.app.reconcile_fleet import ReconcileFleet
     from berth.domain.fleet import FirstShards
 
     given = settings.load(settings.FleetSettings)
+    control, clock = _store(given, given.control_bucket), SystemClock()
     return ReconcileFleet(
         uploads=_store(given, given.uploads_bucket),
-        control=_store(given, given.control_bucket),
+        control=control,
         outbox=_outbox(given),
-        clock=SystemClock(),
+        clock=clock,
         first=FirstShards(
             count=given.first_shards,
             replicas_min=given.replicas_min,
@@ -146,6 +148,7 @@ def reconcile_fleet() -> "ReconcileFleet":
             memory_bytes=given.shard_memory_mib * 1024**2,
             max_models=given.shard_max_models,
         ),
+        collecting=Collecting(_store(given, given.models_bucket), control, clock),
     )
 
 

@@ -98,6 +98,22 @@ def restart_all(fleet):
     fleet.send_tick()
 
 
+def in_a_minute(fleet):
+    """What is given up is kept for a minute, closed accounts too."""
+    fleet.policy(grace_seconds=60, garbage_seconds=60)
+
+
+def in_a_week(fleet):
+    """What is deleted is kept for a minute, closed accounts for a week."""
+    fleet.policy(garbage_seconds=60)
+
+
+def orphan(fleet):
+    """Bytes that no document speaks of."""
+    for name, data in FILES.items():
+        fleet.models.put(f"acme/lost/7/{name}", data, if_generation=None)
+
+
 EMPTY = after()
 CUSTOMER = after(sign_up)
 SERVING = after(sign_up, upload(1))
@@ -130,5 +146,18 @@ STORIES = (
     ),
     Story("a slow rollout", after(sign_up, upload(1), load_ticks=450), (upload(2),)),
     Story("a version that does not load", SERVING, (broken_two,)),
+    Story("a closed account, erased", after(in_a_minute, sign_up, upload(1)), (close,)),
+    Story(
+        "signed up again when all was erased",
+        after(in_a_minute, sign_up, upload(1), close),
+        (sign_up, upload(2)),
+    ),
+    Story("signed up again in time", after(in_a_week, sign_up, upload(1)), (close, sign_up)),
+    Story(
+        "a deleted version, erased",
+        after(in_a_minute, sign_up, upload(1), upload(2)),
+        (forget_two,),
+    ),
+    Story("bytes of nobody", after(in_a_minute, sign_up), (orphan, upload(1))),
 )
 BY_NAME = {story.name: story for story in STORIES}

@@ -20,6 +20,7 @@ from berth.adapters.outbox import PublishedOutbox, Topics, Writing
 from berth.app.admit_model import AdmitModel
 from berth.app.admit_version import AdmitVersion
 from berth.app.admit_wishes import AdmitWishes
+from berth.app.collecting import Collecting
 from berth.app.judging import Judging
 from berth.app.on_customer_event import OnCustomerEvent
 from berth.app.on_upload import OnUpload
@@ -111,7 +112,12 @@ class World(Views, Failures):
         )
         mine = Identity(self, "reconcile_fleet")
         self.reconcile_fleet = ReconcileFleet(
-            mine.store("uploads"), mine.store("control"), self._outbox(mine), self.clock, self.first
+            mine.store("uploads"),
+            mine.store("control"),
+            self._outbox(mine),
+            self.clock,
+            self.first,
+            Collecting(mine.store("models"), mine.store("control"), self.clock),
         )
         self.status = Status(Identity(self, "status").store("control"), prometheus.render)
         self.functions = {

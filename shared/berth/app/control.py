@@ -67,5 +67,7 @@ def write(
         metadata = documents.project(document).metadata() | {
             "shard": document.shard,
             "target": document.target or "",
+            "versions": str(len(document.versions)),
+            "deleted": str(len(document.versions) - len(document.present)),
         }
     return store.put(name, document.encode(), if_generation=if_generation, metadata=metadata)

@@ -87,7 +87,15 @@ class OnCustomerEvent:
             wants=Wants(account_revision=account.state_revision),
             shard=account.home_shard,
         )
-        return self._change(name, lambda known: fresh if known is None else None)
+
+        def edit(known: Model | None) -> Model | None:
+            if known is None:
+                return fresh
+            if known.versions or account.state_revision <= known.wants.deleted_revision:
+                return None
+            return known.model_copy(update={"versions": {1: starter}, "shard": fresh.shard})
+
+        return self._change(name, edit)
 
     def _earlier(self, customer: str) -> tuple[Subject, ...]:
         """Versions uploaded before the sign-up, whose judgement waited for it."""

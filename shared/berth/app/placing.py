@@ -25,9 +25,11 @@ class Placing:
         model = control.read(self.control, documents.model_name(name), Model).document
         if model is None or not model.versions:
             prefix = f"models/{name.customer}."
-            stats = self.control.list(prefix, limit=quota.models + 2)
+            stats = self.control.list(prefix)  # erased models stay as names, and do not count
             others = {f"{prefix}starter.json", documents.model_name(name)}
-            own = sum(stat.name not in others for stat in stats)
+            own = sum(
+                stat.name not in others and stat.metadata.get("versions") != "0" for stat in stats
+            )
             if own >= quota.models:
                 raise QuotaExceeded(f"the plan allows {quota.models} models")
         elif len(model.versions) >= quota.versions:

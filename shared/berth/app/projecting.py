@@ -27,8 +27,13 @@ def project(store: ObjectStore, servable: str, shard: str, projection: Projectio
 
 
 def project_model(store: ObjectStore, model: documents.Model, generation: int) -> tuple[str, ...]:
-    """Project a document onto all its shards; return the shards."""
+    """Project a document onto all its shards; return the shards.
+
+    A model without versions is nothing to a shard that has no projection of it.
+    """
     projection = documents.project(model, generation=generation)
     for shard in model.shards:
-        project(store, model.name.servable, shard, projection)
+        name = documents.projection_name(shard, model.name.servable)
+        if model.versions or store.stat(name) is not None:
+            project(store, model.name.servable, shard, projection)
     return model.shards

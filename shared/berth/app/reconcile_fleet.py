@@ -1,14 +1,18 @@
-"""reconcile_fleet: the tick. Shards made, projections repaired, restarts in waves, the inbox swept."""
+"""reconcile_fleet: the tick. Shards made, projections repaired, restarts in waves, the inbox swept,
+garbage collected.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from berth.app import control, leasing, projecting, rooms, sweeping
+from berth.app.collecting import Collecting
 from berth.app.leasing import HeldLease
 from berth.domain import documents, fleet, names, restarts
 from berth.domain.documents import Model, Projection, RestartPolicy, Shard
 from berth.domain.errors import Retryable
 from berth.domain.fleet import FirstShards, ModelRow
+from berth.domain.garbage import Rubbish
 from berth.domain.outcome import Outcome
 from berth.domain.requests import FleetTick
 from berth.domain.shard_status import ShardStatus
@@ -43,18 +47,20 @@ class ReconcileFleet:
     outbox: Outbox
     clock: Clock
     first: FirstShards
+    collecting: Collecting
 
     def handle(self, tick: FleetTick) -> Outcome:
         """Observe by listings, repair what differs under the fleet's lease, ask every shard to pass."""
         shards = rooms.shards(self.control)
         plan = self.plan(shards)
-        if not plan.empty:
+        rubbish = self.collecting.look(shards) if tick.sweep else Rubbish()
+        if not (plan.empty and rubbish.empty):
             answer = leasing.ask(
                 self.control, self.clock, documents.FLEET_LEASE, holder=tick.message
             )
             if answer != "acquired":
                 return Outcome("deferred", reason="another tick is at work")
-            shards = self._act(tick, shards)
+            shards = self._act(tick, shards, rubbish)
         if tick.sweep:
             self.outbox.request_admission(*sweeping.due(self.uploads, self.control))
         self.outbox.request_shards(*sorted(shards))
@@ -64,10 +70,11 @@ class ReconcileFleet:
             *(f"place {move.servable} on {move.target}" for move in plan.replace),
             *(f"drop {servable} from {shard}" for shard, servable in plan.drop),
             *((f"repair {len(plan.repair)} projections",) if plan.repair else ()),
+            *rubbish.told,
         )
-        return Outcome(
-            "converged" if plan.empty else "changed", actions=actions, reason=plan.blocked
-        )
+        idle = plan.empty and rubbish.empty
+        reason = "; ".join(word for word in (plan.blocked, rubbish.blocked) if word)
+        return Outcome("converged" if idle else "changed", actions=actions, reason=reason)
 
     def plan(self, shards: Mapping[str, Shard]) -> FleetPlan:
         """Return what the fleet needs now. Reads listings and one summary a shard; writes nothing."""
@@ -89,7 +96,7 @@ class ReconcileFleet:
             blocked=wave.blocked,
         )
 
-    def _act(self, tick: FleetTick, shards: dict[str, Shard]) -> dict[str, Shard]:
+    def _act(self, tick: FleetTick, shards: dict[str, Shard], rubbish: Rubbish) -> dict[str, Shard]:
         held = leasing.take(
             self.control,
             self.clock,
@@ -101,6 +108,9 @@ class ReconcileFleet:
             return shards
         try:
             self._carry_out(held)
+            self.collecting.carry_out(held, rubbish)
+            while not held.leave():
+                held.take_up()  # another tick came meanwhile: the next one looks again anyway
         except Retryable:
             held.drop()
             raise
@@ -124,8 +134,6 @@ class ReconcileFleet:
         for shard_name, servable in again.drop:
             held.check()
             self.control.delete(documents.projection_name(shard_name, servable))
-        while not held.leave():
-            held.take_up()  # another tick came meanwhile: the next one looks again anyway
 
     def _replace(self, move: fleet.Replacement) -> None:
         """Give a model that never served a shard with room; the next tick sees to its old projection."""
@@ -166,7 +174,8 @@ class ReconcileFleet:
             servable = stat.name.removeprefix("models/").removesuffix(".json")
             places = (stat.metadata["shard"], stat.metadata.get("target", ""))
             projection = Projection.from_metadata(stat.metadata, document=stat.generation)
-            rows.append(ModelRow(servable, tuple(p for p in places if p), projection))
+            vacant = stat.metadata.get("versions") == "0"
+            rows.append(ModelRow(servable, tuple(p for p in places if p), projection, vacant))
         return tuple(rows)
 
     def _projected(self, shards: Mapping[str, Shard]) -> dict[tuple[str, str], int]:

@@ -186,7 +186,12 @@ class Shard(Document):
 
 
 class RestartPolicy(Document):
-    """When servers are restarted. An operator may edit `fleet/policy.json`; hours are UTC."""
+    """When servers are restarted, and how long what was given up is kept: the operator's
+    `fleet/policy.json`. Hours are UTC.
+
+    A closed account can be restored for `grace_seconds`; what was deleted, and bytes that nothing
+    names, stay for `garbage_seconds`.
+    """
 
     max_age_seconds: int = Field(default=86_400, ge=60)
     restart_before: str = ""
@@ -194,6 +199,14 @@ class RestartPolicy(Document):
     window_hours: int = Field(default=24, ge=1, le=24)
     wave: int = Field(default=1, ge=1)
     patience_seconds: int = Field(default=900, ge=1)
+    grace_seconds: int = Field(default=7 * 86_400, ge=1)
+    garbage_seconds: int = Field(default=86_400, ge=1)
+
+
+class GarbageMark(Document):
+    """A version's bytes that nothing names, and since when that is known (RFC 3339)."""
+
+    since: str
 
 
 class Template(Document):
@@ -205,6 +218,7 @@ class Template(Document):
 
 FLEET_LEASE = "fleet/lease.json"
 POLICY = "fleet/policy.json"
+MARKS = "garbage/"
 
 
 def customer_name(customer: str) -> str:
@@ -220,6 +234,11 @@ def model_name(model: ModelName) -> str:
 def admission_name(version: VersionName) -> str:
     """Return the object name of a version's admission."""
     return f"admissions/{version.model.servable}/{version.number}.json"
+
+
+def mark_name(version: VersionName) -> str:
+    """Return the object name of the mark on a version's bytes."""
+    return f"{MARKS}{version.model.servable}/{version.number}.json"
 
 
 def shard_name(shard: str) -> str:

@@ -23,11 +23,15 @@ class FirstShards:
 
 @dataclass(frozen=True, slots=True)
 class ModelRow:
-    """A model's document as its listing shows it."""
+    """A model's document as its listing shows it.
+
+    `vacant`: it has no version any more; what it remembers is what was deleted, and needs no shard.
+    """
 
     servable: str
     shards: tuple[str, ...]
     projection: Projection
+    vacant: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,7 @@ def stale_projections(
         for row in models
         for shard in row.shards
         if projected.get((shard, row.servable), 0) < row.projection.document
+        and ((shard, row.servable) in projected or not row.vacant)
     )
 
 
@@ -99,14 +104,14 @@ def leavers(
     models: Sequence[ModelRow], projected: Mapping[tuple[str, str], int]
 ) -> tuple[tuple[str, str, int], ...]:
     """Return (shard, servable, document) of projections that tell a shard to let go of what its model's
-    document places elsewhere: they go when the shard has.
+    document places elsewhere, or of a model without versions: they go when the shard has.
     """
     places = {row.servable: row for row in models}
     return tuple(
         (shard, servable, document)
         for (shard, servable), document in sorted(projected.items())
         if (row := places.get(servable)) is not None
-        and shard not in row.shards
+        and (row.vacant or shard not in row.shards)
         and document >= row.projection.document
     )
 

@@ -118,11 +118,27 @@ def questions():
     world.status.ask("/models/acme.digits")
 
 
+def what_is_nobodys_any_more():
+    """Bytes of nobody: of a number that was never judged, and of one that was refused."""
+    world = serving()
+    world.upload("acme/bad/1", {**FILES, "saved_model.pb": b"bad"})
+    world.settle()
+    for version in ("acme/bad/1", "acme/lost/1"):
+        world.models.put(f"{version}/saved_model.pb", b"", if_generation=None)
+    world.customer("closed", "acme", at=2)
+    for _ in range(4):
+        world.settle()
+        world.clock.advance(timedelta(days=8).total_seconds())
+        world.fleet_tick(sweep=True)
+    assert [name for name in world.buckets.objects["models"] if "acme" in name] == []
+
+
 STORIES = (
     a_customers_life,
     a_death_during_the_promotion,
     files_that_keep_changing,
     what_the_tick_mends,
+    what_is_nobodys_any_more,
     two_models_for_one_place,
     a_silent_replica,
     questions,

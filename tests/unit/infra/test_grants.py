@@ -135,11 +135,14 @@ def test_nobody_may_write_what_the_pods_boot_from_but_who_makes_it():
 
 
 def test_promoted_models_can_be_made_but_not_replaced():
-    for name, row in TABLE.functions.items():
-        if "models" in row.buckets:
-            assert not row.buckets["models"].using("storage.objects.delete", "acme/digits/1/x"), (
-                name
-            )
+    """Writing over an object takes both rights: no identity has them."""
+    rights = ("storage.objects.create", "storage.objects.delete")
+    held = {
+        name: [right for right in rights if row.buckets["models"].using(right, "acme/digits/1/x")]
+        for name, row in TABLE.functions.items()
+        if "models" in row.buckets
+    }
+    assert held == {"admit_model": [rights[0]], "reconcile_fleet": [rights[1]]}
 
 
 def test_the_document_on_security_shows_the_table():

@@ -1,0 +1,212 @@
+"""Garbage as pure decisions: which records and which bytes nobody needs any more.
+
+A record goes when its deletion, or the closing of its account, is older than the operator's policy
+says and every shard was seen to have let go. Bytes go when nothing names them, and a mark says that
+this was so for a while already.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from berth.domain.documents import (
+    Admission,
+    Customer,
+    Model,
+    RestartPolicy,
+    Verdict,
+    Wants,
+)
+from berth.domain.manifest import SAVED_MODEL
+from berth.domain.names import VersionName
+from berth.domain.serving_config import Config
+from berth.domain.shard_status import ModelRecord, ShardStatus
+
+COLLECTED = "collected"
+
+
+@dataclass(frozen=True, slots=True)
+class Rubbish:
+    """What a sweep found: documents to shorten, bytes to mark or delete, marks to take away.
+
+    `blocked` says what bytes that are due wait for.
+    """
+
+    shorten: tuple[str, ...] = ()
+    mark: tuple[VersionName, ...] = ()
+    unmark: tuple[VersionName, ...] = ()
+    delete: tuple[VersionName, ...] = ()
+    blocked: str = ""
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is to be written."""
+        return not (self.shorten or self.mark or self.unmark or self.delete)
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """What is done, in words."""
+        counts = (
+            (len(self.shorten), "shorten {} documents"),
+            (len(self.mark), "mark the bytes of {} versions"),
+            (len(self.unmark), "take away {} marks"),
+            (len(self.delete), "delete the bytes of {} versions"),
+        )
+        return tuple(text.format(count) for count, text in counts if count)
+
+
+@dataclass(frozen=True, slots=True)
+class ShardView:
+    """What one shard names: its status document, and its boot and live config.
+
+    `status` is None where there is none; `live_digest` is that of the live config's text.
+    """
+
+    shard: str
+    status: ShardStatus | None
+    configs: tuple[Config, ...]
+    live_digest: str
+
+
+def shortened(
+    model: Model, account: Customer | None, *, policy: RestartPolicy, now: datetime
+) -> Model:
+    """Return a model's document without what was given up for long enough; itself when nothing was.
+
+    A closed account's model keeps nothing but the revision until which everything is deleted, so that
+    what comes late is deleted too. A deletion stays noted for the same reason.
+    """
+    if _over(model.wants, account, policy, now):
+        return model.model_copy(update={"versions": {}, "wants": _forgotten(model.wants)})
+    present = set(model.present)
+    kept = {
+        number: admitted
+        for number, admitted in model.versions.items()
+        if number in present
+        or not _passed(_deletion(model.wants, number), policy.garbage_seconds, now)
+    }
+    return model if kept == model.versions else model.model_copy(update={"versions": kept})
+
+
+def let_go(
+    servable: str, before: Model, after: Model, generation: int, views: Collection[ShardView]
+) -> bool:
+    """Whether every shard of a model was seen to have let go of the versions that leave its document.
+
+    Its record must be of this generation of the document, RETIRED where no version is left.
+    """
+    leaving = set(before.versions) - set(after.versions)
+    statuses = {view.shard: view.status for view in views}
+    for shard in before.shards:
+        status = statuses.get(shard)
+        record = status.models.get(servable) if status else None
+        if record is None or record.document < generation:
+            return False
+        retired = record.state == "RETIRED"
+        if not (retired or (after.versions and not leaving & _named(record))):
+            return False
+    return True
+
+
+def named(views: Collection[ShardView]) -> set[tuple[str, int]]:
+    """Return each (servable, version) that a config names or that a replica was seen to serve."""
+    found: set[tuple[str, int]] = set()
+    for view in views:
+        for config in view.configs:
+            found |= {(name, number) for name, entry in config.items() for number in entry.versions}
+        for name, record in (view.status.models if view.status else {}).items():
+            found |= {(name, number) for number in _named(record)}
+    return found
+
+
+def unsure(views: Collection[ShardView], since: datetime) -> str:
+    """Return why a config that no shard has stored since then may still run somewhere, or "".
+
+    A server that started later booted without what was marked, and one that was told the live config
+    runs that.
+    """
+    for view in views:
+        if view.status is None:
+            return f"{view.shard} has no status"
+        for replica in view.status.replicas:
+            told = view.status.told.get(replica.key)
+            if told is not None and told.digest == view.live_digest:
+                continue
+            if not replica.started_at or datetime.fromisoformat(replica.started_at) <= since:
+                return f"{replica.name} was not told the live config yet"
+    return ""
+
+
+def sort(
+    orphans: Collection[VersionName],
+    marks: Mapping[VersionName, datetime],
+    views: Collection[ShardView],
+    *,
+    policy: RestartPolicy,
+    now: datetime,
+) -> Rubbish:
+    """Say of bytes that nothing names, and of the marks there are, what comes next."""
+    old = timedelta(seconds=policy.garbage_seconds)
+    due = [v for v in sorted(orphans) if v in marks and now - marks[v] >= old]
+    waits = {version: unsure(views, marks[version]) for version in due}
+    return Rubbish(
+        mark=tuple(v for v in sorted(orphans) if v not in marks),
+        unmark=tuple(v for v in sorted(marks) if v not in orphans),
+        delete=tuple(v for v in due if not waits[v]),
+        blocked=next((f"bytes wait: {why}" for why in waits.values() if why), ""),
+    )
+
+
+def under_way(admission: Admission | None, now: datetime) -> bool:
+    """Whether somebody judges or promotes a version, or has begun to and comes back."""
+    if admission is None:
+        return False
+    final = admission.verdict is not None and admission.verdict.final
+    return not admission.lease.free(now) or (bool(admission.promoting) and not final)
+
+
+def burnt(admission: Admission | None, now: datetime) -> Admission:
+    """Return the audit trail of a number whose bytes go: no other bytes can come under it."""
+    known = admission or Admission()
+    if known.promoting:
+        return known
+    reason = "the bytes under this number were deleted; upload a new version number"
+    verdict = Verdict(state="REJECTED", reason=reason, at=now.isoformat(timespec="milliseconds"))
+    return known.model_copy(
+        update={"promoting": COLLECTED, "promoted": (SAVED_MODEL,), "verdict": verdict}
+    )
+
+
+def _over(wants: Wants, account: Customer | None, policy: RestartPolicy, now: datetime) -> bool:
+    """Whether the account is closed for longer than it can be restored, as the model knows too."""
+    return (
+        wants.closed
+        and account is not None
+        and account.state == "closed"
+        and account.state_revision == wants.account_revision
+        and _passed(wants.account_revision, policy.grace_seconds, now)
+    )
+
+
+def _forgotten(wants: Wants) -> Wants:
+    return Wants(
+        source_generation=wants.source_generation,
+        deleted_revision=max(wants.deleted_revision, wants.account_revision),
+        deleted_versions=wants.deleted_versions,
+        closed=wants.closed,
+        account_revision=wants.account_revision,
+    )
+
+
+def _deletion(wants: Wants, number: int) -> str:
+    return max(wants.deleted_revision, wants.deleted_versions.get(number, ""))
+
+
+def _passed(revision: str, seconds: int, now: datetime) -> bool:
+    return now - datetime.fromisoformat(revision) >= timedelta(seconds=seconds)
+
+
+def _named(record: ModelRecord) -> set[int]:
+    """The versions that a record says are announced or loaded."""
+    loaded = {number for number, seen in record.versions.items() if seen.replicas}
+    return {*record.announced, *loaded}
