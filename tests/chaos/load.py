@@ -78,6 +78,8 @@ class Load:
             self.sent += 1
         for step in range(len(targets)):
             target = targets[(turn // len(self.places) + step) % len(targets)]
+            # Before the connection: a server may die between the handshake and the next line.
+            start = time.monotonic()
             connection = http.client.HTTPConnection(target.address, 8501, timeout=30)
             try:
                 connection.connect()
@@ -85,12 +87,11 @@ class Load:
                 with self._lock:
                     self.refused += 1
                 continue
-            self._ask(connection, servable, target)
+            self._ask(connection, servable, target, start)
             return
         self._fail(Failure(servable, "", "", time.monotonic(), time.monotonic(), "nobody to ask"))
 
-    def _ask(self, connection, servable, target):
-        start = time.monotonic()
+    def _ask(self, connection, servable, target, start):
         try:
             connection.request("POST", f"/v1/models/{servable}:predict", BODY)
             answer = connection.getresponse()

@@ -14,7 +14,7 @@ FUNCTIONS = (
     "status",
 )
 # What keeps the state or carries the messages: one of them at a time.
-PLATFORM = ("pubsub", "storage", "apiserver", "etcd", "relay", "ticker")
+PLATFORM = ("pubsub", "storage", "apiserver", "etcd", "relay", "ticker", "node")
 PODS = ("pod killed", "pod deleted")
 EVERYTHING = (*FUNCTIONS, *PLATFORM, *PODS)
 

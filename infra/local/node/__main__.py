@@ -52,8 +52,6 @@ def _kit(arguments: argparse.Namespace) -> Kit:
     state = arguments.state.resolve()
     state.mkdir(parents=True, exist_ok=True)
     (state / READY).unlink(missing_ok=True)
-    if found := leftovers.clear(state):
-        LOG.warning("ended %d pods that an earlier agent left", found)
     return Kit(
         api=Api(arguments.kubeconfig),
         node=arguments.node,

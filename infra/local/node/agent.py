@@ -8,7 +8,7 @@ from typing import Any
 import requests
 
 from infra.local.kube_api import ApiError
-from infra.local.node import launcher
+from infra.local.node import launcher, leftovers
 from infra.local.node.kit import Kit
 from infra.local.node.pod import Pod
 
@@ -27,6 +27,7 @@ class Agent:
         self._pods: dict[str, Pod] = {}
         self._lock = threading.Lock()
         self._ending = threading.Event()
+        self._cleared = False
 
     def pods(self) -> list[Pod]:
         """Return the pods there are now."""
@@ -62,6 +63,11 @@ class Agent:
     def _list(self) -> str:
         found = self._kit.api.get("/api/v1/pods", **self._query())
         here = {pod["metadata"]["uid"]: pod for pod in found["items"]}
+        if not self._cleared:
+            # Only now it is known what an earlier agent left to be taken over, and what to be ended.
+            ended = leftovers.clear(self._kit.state, self._kit.cgroups, here.keys())
+            LOG.info("ended %d containers that an earlier agent left of other pods", ended)
+            self._cleared = True
         for pod in here.values():
             self._take("MODIFIED", pod)
         for gone in [pod for pod in self.pods() if pod.pod["metadata"]["uid"] not in here]:

@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import time
+from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,18 +84,31 @@ class Cgroups:
             return cls(None)
         return cls(root, "memory.limit_in_bytes")
 
+    def find(self, name: str) -> Group | None:
+        """The group of a container that runs, if it has one."""
+        if self._root is None or not (self._root / name).exists():
+            return None
+        return Group(self._root / name)
+
     def create(self, name: str, limit: int | None) -> Group | None:
-        """Make a group with a limit in bytes."""
+        """Make a group with a limit in bytes, without what an agent that died may have left in it."""
         if self._root is None:
             return None
         path = self._root / name
-        path.mkdir(exist_ok=True)
+        Group(path).remove()
+        path.mkdir()
         if limit is not None:
             (path / self._limit).write_text(str(limit))
             with contextlib.suppress(FileNotFoundError, PermissionError):
                 swap = "memory.swap.max" if self._limit == "memory.max" else "memory.swappiness"
                 (path / swap).write_text("0")
         return Group(path)
+
+    def sweep(self, pods: Set[str]) -> None:
+        """Remove the groups of other pods than those with these uids."""
+        for path in self._root.iterdir() if self._root else ():
+            if path.is_dir() and not any(path.name.startswith(uid) for uid in pods):
+                Group(path).remove()
 
     def close(self) -> None:
         """Remove the agent's group and what a dead agent left in it."""

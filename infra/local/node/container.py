@@ -1,5 +1,6 @@
 """One container: started, watched, started again, and ended as its pod asks."""
 
+import contextlib
 import subprocess
 import threading
 import time
@@ -10,8 +11,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from infra.local.kube_api import ApiError
-from infra.local.node import launcher, prepare, spec, status, usage
+from infra.local.node import adopted, launcher, prepare, spec, status, usage
 from infra.local.node.actions import Action, Target
+from infra.local.node.adopted import Adopted, Note
 from infra.local.node.cgroups import Group
 from infra.local.node.kit import Kit, now
 from infra.local.node.launcher import Launch
@@ -37,11 +39,17 @@ class Container:
         self._stopping = threading.Event()
         self.over = threading.Event()
         self._condition = threading.Condition(threading.RLock())
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | Adopted | None = None
         self._group: Group | None = None
         self._launch: Launch | None = None
         self._deadline = float("inf")
+        uid, name = pod["metadata"]["uid"], container["name"]
+        self._file = launcher.note(kit.state / "running", uid, name)
+        self._noted: Note | None = adopted.read(self._file)
         self.seen = status.before(pod, container, now())
+        if (found := adopted.adopt(self._noted)) and self._noted:
+            self._process, self._group = found, kit.cgroups.find(f"{uid}-{name}")
+            self.seen = status.resumed(pod, container, self._noted.identity) or self.seen
 
     def start(self) -> None:
         """Run from now on, until the pod ends or the restart policy says it is over."""
@@ -54,9 +62,9 @@ class Container:
     def _run(self) -> None:
         policy = self._pod["spec"].get("restartPolicy", "Always")
         try:
-            while launch := self._prepared():
+            while (held := self._process or self._prepared()) is not None:
                 begun = time.monotonic()
-                code = self._run_once(launch)
+                code = self._run_once(held) if isinstance(held, Launch) else self._resume(held)
                 if self._stopping.is_set() or not status.restarts(policy, code):
                     break
                 self._backoff = self._backoff.ended(time.monotonic() - begun)
@@ -95,7 +103,7 @@ class Container:
         if self.seen != before:
             self._changed()
 
-    def _probed(self, process: subprocess.Popen[bytes], **changes: bool) -> None:
+    def _probed(self, process: subprocess.Popen[bytes] | Adopted, **changes: bool) -> None:
         """See what a probe tells, unless its process has ended meanwhile."""
         with self._condition:
             if self._process is process:
@@ -130,23 +138,48 @@ class Container:
         except launcher.StartError as error:
             self._ended(128, "StartError", (begun, now()), identity, str(error))
             return 128
-        note = launcher.remember(self._kit.state / "running", process.pid)
-        self._begin(identity, begun)
+        launcher.remember(self._file, process.pid, identity, begun)
+        return self._attend(process, identity, begun)
+
+    def _resume(self, process: subprocess.Popen[bytes] | Adopted) -> int:
+        """Attend to a process that an earlier agent started."""
+        if self._noted is None:
+            raise AssertionError("a process is adopted by its note")
+        image = spec.find_image(self._kit.images, self._spec["image"])
+        if image is not None:
+            with contextlib.suppress(
+                spec.ConfigError, ApiError, OSError
+            ):  # commands in it fail then
+                self._launch = prepare.launch(
+                    self._kit, self._pod, self._spec, image, self._address
+                )
+        return self._attend(process, self._noted.identity, self._noted.begun)
+
+    def _attend(self, process: subprocess.Popen[bytes] | Adopted, identity: str, begun: str) -> int:
+        """Probe a process and report of it until it has ended; return its exit code."""
         target = Target(self._address, self._spec, self._execute)
         probes = Probes(target, lambda **told: self._probed(process, **told), self._fail)
-        probes.begin()
+        if self.seen.identity != identity:
+            self._begin(identity, begun)
+        if self.seen.started:
+            probes.resume()
+        else:
+            probes.begin()
         returned = process.wait()
         probes.stop()
-        oom = bool(group and group.oom_kills()) and returned == -9
+        group = self._group
+        oom = bool(group and group.oom_kills()) and returned in (-9, None)
         with self._condition:
             self._process = self._group = None
             self._condition.notify_all()
         launcher.clear_session(process.pid)
         if group:
             group.remove()
-        note.unlink(missing_ok=True)
-        code = status.exit_code(returned)
-        self._ended(code, status.reason(code, oom), (begun, now()), identity)
+        self._file.unlink(missing_ok=True)
+        code = 137 if returned is None else status.exit_code(returned)
+        # Of a process that is not its child an agent is not told how it ended.
+        why = "ContainerStatusUnknown" if returned is None and not oom else status.reason(code, oom)
+        self._ended(code, why, (begun, now()), identity)
         return code
 
     def _started(self, group: Group | None) -> subprocess.Popen[bytes]:
@@ -210,12 +243,12 @@ class Container:
             self._wait_for_end(process)
             process.kill()
 
-    def _wait_for_end(self, process: subprocess.Popen[bytes]) -> None:
+    def _wait_for_end(self, process: subprocess.Popen[bytes] | Adopted) -> None:
         with self._condition:
             while self._process is process and (left := self._deadline - time.monotonic()) > 0:
                 self._condition.wait(left)
 
-    def _run_hook(self, hook: Json, process: subprocess.Popen[bytes]) -> None:
+    def _run_hook(self, hook: Json, process: subprocess.Popen[bytes] | Adopted) -> None:
         left = max(0.0, self._deadline - time.monotonic())
         if sleep := hook.get("sleep"):
             end = time.monotonic() + min(left, float(sleep["seconds"]))

@@ -6,13 +6,14 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
 import psutil
 
+from infra.local.node import adopted
 from infra.local.node.cgroups import Group
 from infra.local.node.spec import Mount
 
@@ -85,27 +86,29 @@ def _spec(launch: Launch, errors: int) -> str:
     )
 
 
-def remember(folder: Path, pid: int) -> Path:
-    """Note a process and its start time, which together name it for ever; return the note."""
-    folder.mkdir(parents=True, exist_ok=True)
-    note = folder / f"{pid}.json"
+def note(folder: Path, pod: str, container: str) -> Path:
+    """Where a container's process is noted; `pod` is the pod's uid."""
+    return folder / f"{pod}.{container}.json"
+
+
+def remember(path: Path, pid: int, identity: str, begun: str) -> None:
+    """Note a process and its start time, which together name it for ever."""
     with contextlib.suppress(psutil.NoSuchProcess):
-        note.write_text(json.dumps({"pid": pid, "start": psutil.Process(pid).create_time()}))
-    return note
+        adopted.Note(pid, psutil.Process(pid).create_time(), identity, begun).write(path)
 
 
-def kill_remembered(folder: Path) -> int:
-    """End what an agent that died left running; return how many processes that were."""
+def kill_remembered(folder: Path, keep: Set[str] = frozenset()) -> int:
+    """End what an agent that died left running, but for the pods in `keep`; return how many."""
     found = 0
-    for note in folder.glob("*.json"):
-        told = json.loads(note.read_text())
-        with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
-            process = psutil.Process(told["pid"])
-            if abs(process.create_time() - told["start"]) < 0.02:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait(5)
-                found += 1
-        note.unlink(missing_ok=True)
+    for path in folder.glob("*.json"):
+        if path.name.partition(".")[0] in keep:
+            continue
+        process = adopted.adopt(adopted.read(path))
+        if process is not None:
+            clear_session(process.pid)
+            process.wait()
+            found += 1
+        path.unlink(missing_ok=True)
     return found
 
 

@@ -1,6 +1,7 @@
-"""Ends what an agent that was killed left behind: processes and control groups."""
+"""Ends what an agent that was killed left behind and nobody wants: processes and control groups."""
 
 import hashlib
+from collections.abc import Set
 from pathlib import Path
 
 from infra.local.node import launcher
@@ -12,11 +13,8 @@ def group(state: Path) -> str:
     return f"berth-{hashlib.sha256(str(state.resolve()).encode()).hexdigest()[:12]}"
 
 
-def clear(state: Path) -> int:
-    """End everything an agent with this state folder left; return how many pods that were.
-
-    Only to be called when no agent uses the folder.
-    """
-    found = launcher.kill_remembered(state / "running")
-    Cgroups.open(group(state)).close()
+def clear(state: Path, cgroups: Cgroups, pods: Set[str]) -> int:
+    """End what an earlier agent left of other pods than those with these uids; return how many."""
+    found = launcher.kill_remembered(state / "running", pods)
+    cgroups.sweep(pods)
     return found

@@ -53,7 +53,11 @@ class Probes:
         if startup := self._target.container.get("startupProbe"):
             self._ask(startup, self._startup)
         else:
-            self._follow()
+            self._started()
+
+    def resume(self) -> None:
+        """Go on with a container that has started: what was seen of it stays until it changes."""
+        self._follow()
 
     def stop(self) -> None:
         """Stop all."""
@@ -72,14 +76,16 @@ class Probes:
     def _startup(self, success: bool) -> None:
         self._running[0].stop()
         if success:
-            self._follow()
+            self._started()
         else:
             self._fail()
 
+    def _started(self) -> None:
+        self._see(started=True, ready="readinessProbe" not in self._target.container)
+        self._follow()
+
     def _follow(self) -> None:
-        readiness = self._target.container.get("readinessProbe")
-        self._see(started=True, ready=readiness is None)
-        if readiness:
+        if readiness := self._target.container.get("readinessProbe"):
             self._ask(readiness, lambda success: self._see(ready=success))
         if liveness := self._target.container.get("livenessProbe"):
             self._ask(liveness, self._liveness)

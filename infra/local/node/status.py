@@ -138,6 +138,23 @@ def pod_status(
     }
 
 
+def resumed(pod: Mapping[str, Any], container: Mapping[str, Any], identity: str) -> Observed | None:
+    """Return what an earlier agent reported of a run that goes on; None if it reported none."""
+    for old in pod.get("status", {}).get("containerStatuses") or ():
+        if old["name"] == container["name"] and old.get("containerID") == identity:
+            return Observed(
+                container["name"],
+                container["image"],
+                old["state"],
+                old.get("lastState", {}),
+                int(old.get("restartCount", 0)),
+                started=bool(old.get("started")),
+                ready=bool(old.get("ready")),
+                identity=identity,
+            )
+    return None
+
+
 def before(pod: Mapping[str, Any], container: Mapping[str, Any], now: str) -> Observed:
     """Return what an earlier agent reported; a container it left running died with it."""
     name, image, state = container["name"], container["image"], waiting("ContainerCreating")

@@ -163,18 +163,49 @@ def test_an_unknown_image_waits_with_its_reason(cluster, deploy):
     assert pod["status"]["phase"] == "Pending"
 
 
-def test_an_agent_that_died_leaves_nothing_to_the_next(cluster, deploy):
-    deploy("orphan")
-    pod = until(lambda: cluster.ready("orphan"))[0]
-    orphan = Path("/proc") / ask(pod, "/id").split()[1]
+def test_the_next_agent_takes_over_what_runs_and_ends_what_nobody_wants(cluster, deploy):
+    deploy("kept")
+    deploy("unwanted")
+    pod = until(lambda: cluster.ready("kept"))[0]
+    unwanted = until(lambda: cluster.ready("unwanted"))[0]
+    kept, ended = (Path("/proc") / ask(one, "/id").split()[1] for one in (pod, unwanted))
     cluster.agent.kill()
     cluster.agent.wait()
-    assert orphan.exists()
+    name = unwanted["metadata"]["name"]
+    delete = {"gracePeriodSeconds": 0}
+    cluster.api.delete(f"/api/v1/namespaces/default/pods/{name}", delete)
     cluster.start_agent()
-    after = one(cluster, "orphan", lambda told: told["ready"] and told["restartCount"] == 1)
-    assert not orphan.exists()
-    assert after["status"]["podIP"] == pod["status"]["podIP"]
-    assert container_status(after)["lastState"]["terminated"]["reason"] == "ContainerStatusUnknown"
+    until(lambda: not alive(ended))
+    until(lambda: cluster.ready("unwanted"))
+    assert alive(kept)
+    after = cluster.ready("kept")[0]
+    assert container_status(after) == container_status(pod)
+    assert after["status"]["conditions"] == pod["status"]["conditions"]
+
+    os.kill(int(kept.name), signal.SIGKILL)
+    again = one(cluster, "kept", lambda told: told["ready"] and told["restartCount"] == 1)
+    assert again["status"]["podIP"] == pod["status"]["podIP"]
+    assert container_status(again)["lastState"]["terminated"]["reason"] == "ContainerStatusUnknown"
+
+
+def test_a_pod_that_was_taken_over_is_ended_like_any_other(cluster, deploy):
+    deploy("handed", grace=5)
+    pod = until(lambda: cluster.ready("handed"))[0]
+    process = Path("/proc") / ask(pod, "/id").split()[1]
+    cluster.agent.kill()
+    cluster.agent.wait()
+    cluster.start_agent()
+    cluster.api.delete(f"/api/v1/namespaces/default/pods/{pod['metadata']['name']}")
+    until(lambda: not alive(process), 10)
+    gone = pod["metadata"]["uid"]
+    until(lambda: all(each["metadata"]["uid"] != gone for each in cluster.pods("handed")))
+
+
+def alive(process):
+    try:
+        return "State:\tZ" not in (process / "status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def test_transition_times_are_those_of_the_change(cluster, deploy):
