@@ -66,6 +66,7 @@ class MemoryServer:
     is added again before its END was seen ends with that END, or never. It is up when its boot
     config has settled, and exits when any of that failed. A load may end the process instead.
     A server whose `wedged` is set holds its mutex for ever: it answers, and applies no reload.
+    One that is `busy` (a slow request holds its manager) takes reloads, and no servable moves.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class MemoryServer:
         self.load_ticks = load_ticks
         self.up = False
         self.wedged = False
+        self.busy = False
         self.death: Death | None = None
         self.exit_message = ""
         self._files = files
@@ -102,6 +104,10 @@ class MemoryServer:
         """End at once; nothing of this process happens any more."""
         self.up, self.death = False, death
 
+    def waiting(self) -> list[tfserving_pb2.ModelServerConfig]:
+        """Return what was submitted and has not ended, in its order."""
+        return [reload.config for reload in self._reloads]
+
     def statuses(self, name: str) -> dict[int, ports.VersionStatus]:
         """Return what GetModelStatus says of a name, newest version first."""
         versions = self._versions.get(name, {})
@@ -119,7 +125,7 @@ class MemoryServer:
         if self.exited:
             return
         self._sweep()
-        for name in list(self._versions):
+        for name in () if self.busy else list(self._versions):
             self._step(name)
             if self.exited:
                 return

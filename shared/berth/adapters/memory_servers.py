@@ -43,6 +43,7 @@ class MemoryModelServers(Called):
     A `tick` of the twin is `seconds` long. A reload lets ticks of its own server pass until it ends
     or its timeout is over; every other change takes `tick`. Servers in `unreachable` do not answer.
     Versions in `killers` end the process. `wedged` servers hold their reload mutex for ever.
+    A version in `hidden_on` (address, base path, version) is not seen on that server's mount yet.
     `reloads` keeps (address, config text) of each push that arrived. A call of `before` and `after`
     (see Called) names the address.
     """
@@ -55,6 +56,7 @@ class MemoryModelServers(Called):
         self.files: dict[str, dict[int, ports.VersionStatus]] = {}
         self.broken_on: dict[tuple[str, str, int], ports.VersionStatus] = {}
         self.killers: dict[tuple[str, int], Killer] = {}
+        self.hidden_on: set[tuple[str, str, int]] = set()
         self.unreachable: set[str] = set()
         self.reloads: list[tuple[str, str]] = []
         self._servers: dict[str, MemoryServer] = {}
@@ -72,6 +74,15 @@ class MemoryModelServers(Called):
     def wedge(self, address: str) -> None:
         """Let a running server's reload mutex never be free again."""
         self._servers[address].wedged = True
+
+    def keep_busy(self, address: str, busy: bool) -> None:
+        """Begin or end a slow request, which holds a server's manager: no servable moves."""
+        self._servers[address].busy = busy
+
+    def outstanding(self, address: str) -> tuple[str, ...]:
+        """Return the configs whose reload was asked for and has not ended, in their order."""
+        server = self._servers.get(address)
+        return tuple(map(str, server.waiting())) if server else ()
 
     def request(self, address: str, name: str, version: int) -> bool:
         """Ask a server for a prediction by one version; say whether it was answered."""
@@ -163,7 +174,9 @@ class MemoryModelServers(Called):
         if not found:
             return None
         present: dict[int, ports.VersionStatus | Death] = {
-            n: self.broken_on.get((address, base_path, n), s) for n, s in found.items()
+            n: self.broken_on.get((address, base_path, n), s)
+            for n, s in found.items()
+            if (address, base_path, n) not in self.hidden_on
         }
         killer = self.killers.get((base_path, loading))
         if killer and loading in present:

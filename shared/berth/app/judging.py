@@ -81,7 +81,7 @@ class Judging:
             self.take(case, holder=holder)
         try:
             model = checked.result()
-            implausible = admission.plausible(case.version.number, model)
+            implausible = admission.plausible(case.version, model)
             if implausible:
                 return self.conclude(case, "REJECTED", implausible)
             report = self._probe(case)

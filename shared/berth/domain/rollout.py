@@ -64,6 +64,8 @@ def step(name: str, seen: Observation, *, mount: str, fits: bool = True) -> Step
         "quarantined": quarantined,
         "document": projection.document,
     }
+    if leaving(name, seen):
+        named = ()
     return Step(
         live=serving_config.entry(base_path, named) if named else None,
         boot=serving_config.entry(base_path, booted) if ready else boot,
@@ -85,6 +87,17 @@ def wanted_versions(
         pin = projection.pin
         sound = [n for n in sound if pin is None or n <= pin] or sound
     return tuple(sound[-projection.keep :])
+
+
+def leaving(name: str, seen: Observation) -> bool:
+    """Whether a replica has yet to end what no config names any more: it comes back after its END.
+
+    A name that is told again before is never seen to change, and the reload that tells it never ends.
+    """
+    if seen.live is None or _entry(seen.live, name) or _entry(seen.boot, name):
+        return False
+    reports = (seen.reports.get(pod.key, {}) for pod in seen.serving)
+    return any(s.state != END for report in reports for s in report.get(name, {}).values())
 
 
 def _record(name: str, seen: Observation) -> ModelRecord:
