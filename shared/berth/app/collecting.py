@@ -97,16 +97,16 @@ class Collecting:
     def _view(self, shard: str) -> ShardView:
         """The status is read first: what it says of the live config is no newer than that."""
         status = control.read(self.control, documents.status_name(shard), ShardStatus).document
-        stored = [
-            self.control.get(name)
-            for name in (documents.boot_name(shard), documents.live_name(shard))
-        ]
-        texts = [one.data.decode() if one else "" for one in stored]
+        boot = self.control.get(documents.boot_name(shard))
+        live = self.control.get(documents.live_name(shard))
+        texts = [stored.data.decode() for stored in (boot, live) if stored is not None]
+        same = boot is not None and live is not None and boot.data == live.data
         return ShardView(
             shard=shard,
             status=status,
-            configs=tuple(serving_config.parse(text) for text in texts if text),
-            live_digest=digest(texts[1]),
+            configs=tuple(serving_config.parse(text) for text in texts),
+            live_digest=digest(live.data) if live is not None else "",
+            boot_live=boot.stat.updated if boot is not None and same else None,
         )
 
     def _shown(self, rows: Sequence[ObjectStat]) -> set[tuple[str, int]]:

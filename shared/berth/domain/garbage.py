@@ -20,7 +20,7 @@ from berth.domain.documents import (
 from berth.domain.manifest import SAVED_MODEL
 from berth.domain.names import VersionName
 from berth.domain.serving_config import Config
-from berth.domain.shard_status import ModelRecord, ShardStatus
+from berth.domain.shard_status import ModelRecord, ReplicaStatus, ShardStatus
 
 COLLECTED = "collected"
 
@@ -59,13 +59,25 @@ class Rubbish:
 class ShardView:
     """What one shard names: its status document, and its boot and live config.
 
-    `status` is None where there is none; `live_digest` is that of the live config's text.
+    `status` is None where there is none; `live_digest` is that of the live config's text; `boot_live`
+    is when the boot config was written, None unless it says the same as the live one.
     """
 
     shard: str
     status: ShardStatus | None
     configs: tuple[Config, ...]
     live_digest: str
+    boot_live: datetime | None = None
+
+    def informed(self, replica: ReplicaStatus) -> bool:
+        """Whether a replica runs the live config: it was told so, or it booted with the same text."""
+        told = self.status.told.get(replica.key) if self.status else None
+        if told is not None:
+            return told.digest == self.live_digest
+        began = replica.started_at
+        return bool(
+            began and self.boot_live is not None and datetime.fromisoformat(began) > self.boot_live
+        )
 
 
 def shortened(
@@ -129,10 +141,9 @@ def unsure(views: Collection[ShardView], since: datetime) -> str:
         if view.status is None:
             return f"{view.shard} has no status"
         for replica in view.status.replicas:
-            told = view.status.told.get(replica.key)
-            if told is not None and told.digest == view.live_digest:
-                continue
-            if not replica.started_at or datetime.fromisoformat(replica.started_at) <= since:
+            began = replica.started_at
+            later = began and datetime.fromisoformat(began) > since
+            if not later and not view.informed(replica):
                 return f"{replica.name} was not told the live config yet"
     return ""
 

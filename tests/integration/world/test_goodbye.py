@@ -142,6 +142,7 @@ def test_old_events_that_come_again_resurrect_nothing(world):
     erased(world)
     before = {name: stored.data for name, stored in world.buckets.objects["control"].items()}
     say_of(world, "customer.signed_up", "2026-01-01T00:00:00Z", plan="standard")
+    assert control(world, "shards/shard-0/models/acme.") == []
     say_of(world, "customer.plan_changed", "2026-01-01T00:00:00Z", plan="enterprise")
     for name in ("digits/1/saved_model.pb", "digits/2/saved_model.pb"):
         world.put(f"acme/{name}", FILES["saved_model.pb"])
@@ -191,7 +192,6 @@ def test_a_deleted_starter_is_not_given_again_by_an_old_sign_up(world):
     sweep(world, DAY + 60)
     assert world.model("acme.starter").versions == {}
     say_of(world, "customer.signed_up", "2026-01-01T00:00:00Z", plan="standard")
-    sweep(world)
     assert world.model("acme.starter").versions == {}
 
 
@@ -273,3 +273,16 @@ def test_a_replica_that_may_run_an_older_config_holds_the_bytes(world):
     world.deliver(world.queue.popleft())
     assert "was not told the live config" in world.outcomes[-1][1].reason
     assert kept(world, "acme/lost/") != []
+
+
+def test_a_shard_that_booted_with_what_is_live_holds_nothing():
+    world = World().settle()
+    world.clock.advance(600)
+    world.policy(restart_before=now(world), max_age_seconds=WEEK)
+    world.settle()
+    assert world.shard_status().told == {}  # all booted with what is live
+    world.clock.advance(600)
+    world.models.put("acme/lost/9/saved_model.pb", b"x", if_generation=None)
+    sweep(world)
+    sweep(world, DAY + 60)
+    assert kept(world) == []

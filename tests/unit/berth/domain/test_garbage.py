@@ -1,5 +1,6 @@
 """What may go, and what holds it back, as pure decisions."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -164,6 +165,17 @@ def test_a_replica_that_may_run_an_older_config_holds_bytes(started, digest, sur
     seen = view(replicas=(replica(started),), told=told)
     why = garbage.unsure([seen], NOW - timedelta(days=1))
     assert (why == "") is sure
+
+
+@pytest.mark.parametrize(
+    ("written", "started", "sure"),
+    [(10, 9, True), (9, 10, False), (None, 9, False), (10, None, False)],
+)
+def test_a_replica_that_booted_with_the_live_config_holds_nothing(written, started, sure):
+    began = "" if started is None else ago(days=started)
+    booted = None if written is None else NOW - timedelta(days=written)
+    seen = replace(view(replicas=(replica(began),)), boot_live=booted)
+    assert (garbage.unsure([seen], NOW - timedelta(days=1)) == "") is sure
 
 
 def test_a_shard_without_a_status_holds_bytes():
