@@ -62,6 +62,7 @@ def admit_model() -> "AdmitModel":
     from berth.app.admit_model import AdmitModel
     from berth.app.admit_version import AdmitVersion
     from berth.app.admit_wishes import AdmitWishes
+    from berth.app.claiming import Claiming
     from berth.app.judging import Judging
     from berth.app.placing import Placing
     from berth.app.promotion import Promotion
@@ -79,6 +80,7 @@ def admit_model() -> "AdmitModel":
             given.probe_url, grants=not given.storage_emulator, timeout=given.probe_seconds
         ),
         promotion=Promotion(given.uploads_bucket, _store(given, given.models_bucket)),
+        claiming=Claiming(control, clock),
         placing=Placing(control, outbox, _draw()),
         verdicts=verdicts,
         clock=clock,

@@ -4,7 +4,9 @@ Left out, with the reason:
 * times (`at`, `since`, `admitted_at`, revisions of restarts): they tell when, and that differs;
 * generations, resource versions, names and addresses of pods, `said`: they count writes, births, events;
 * what each pod was told: by a push or by its boot. What a pod runs is compared instead;
-* leases: whether they are free is compared, not who held them last.
+* leases: whether they are free is compared, not who held them last;
+* a customer's ledger: when probes began, and places that end by themselves. That nobody holds a place who
+  is still to be judged is compared.
 """
 
 import json
@@ -13,6 +15,7 @@ from collections import Counter
 
 from berth.domain.documents import Admission
 from berth.domain.lease import Lease
+from berth.domain.ledger import Ledger
 
 TIMES = {"at", "since", "admitted_at", "uploaded_at", "restart_at", "started_at"}
 COUNTS = {"generation", "source_generation", "document", "said"}
@@ -46,8 +49,9 @@ def _facts(fleet):
         "documents": {
             name: _plain(name, stored)
             for name, stored in sorted(control.items())
-            if not name.endswith("lease.json")
+            if not name.endswith("lease.json") and not name.startswith("ledgers/")
         },
+        "places held": [key for name in control for key in _reserved(fleet, name)],
         "leases held": [name for name in control if _held(fleet, name)],
         "models": {n: o.stat.crc32c for n, o in fleet.buckets.objects["models"].items()},
         "uploads": {n: _answer(n, o) for n, o in fleet.buckets.objects["uploads"].items()},
@@ -75,6 +79,17 @@ def _held(fleet, name):
     if name.startswith("admissions/"):
         return not fleet.read(name, Admission).lease.free(now)
     return name.endswith("lease.json") and not fleet.read(name, Lease).free(now)
+
+
+def _reserved(fleet, name):
+    """The versions without a final verdict that hold a place in their customer's plan."""
+    if not name.startswith("ledgers/"):
+        return []
+    customer = name.removeprefix("ledgers/").removesuffix(".json")
+    places = fleet.read(name, Ledger).reservations.values()
+    known = {p: fleet.admission(f"{customer}.{p.model}", p.number) for p in places}
+    final = {p for p, one in known.items() if one and one.verdict and one.verdict.final}
+    return sorted(f"{customer}.{p.model}/{p.number}" for p in places if p not in final)
 
 
 def _plain(name, stored):

@@ -35,6 +35,10 @@ def sign_up(fleet):
     fleet.say("signed_up", plan="standard")
 
 
+def sign_up_free(fleet):
+    fleet.say("signed_up", plan="free")
+
+
 def close(fleet):
     fleet.say("closed")
 
@@ -49,6 +53,10 @@ def forget_model(fleet):
 
 def forget(fleet, number):
     fleet.say("model.deleted", model="digits", version=number)
+
+
+def forget_first(fleet):
+    fleet.say("model.deleted", model="first")
 
 
 forget_two = functools.partial(forget, number=2)
@@ -117,6 +125,7 @@ def orphan(fleet):
 EMPTY = after()
 CUSTOMER = after(sign_up)
 SERVING = after(sign_up, upload(1))
+FULL = after(sign_up_free, upload(1, "first"), upload(1, "second"))
 TWO = after(sign_up, upload(1), upload(2))
 
 STORIES = (
@@ -130,6 +139,8 @@ STORIES = (
     Story("a bad upload", CUSTOMER, (bad,)),
     Story("a bad upload, then a good one", CUSTOMER, (bad, upload(1))),
     Story("an incomplete upload, then the rest", CUSTOMER, (one_file_missing, the_missing_file)),
+    Story("an upload over the plan", FULL, (upload(1),)),
+    Story("a place in the plan is freed", FULL, (forget_first, upload(1))),
     Story("a change of plan", SERVING, (plan_changed,)),
     Story("a closed account", SERVING, (close,)),
     Story("closed, and signed up again", SERVING, (close, sign_up)),

@@ -7,11 +7,15 @@ MAX_STEPS = 20_000
 
 
 class Together:
-    """Runs deliveries in threads of which one at a time moves: from one port call to its next."""
+    """Runs deliveries in threads of which one at a time moves: from one port call to its next.
 
-    def __init__(self, fleet, deliveries, choose: Callable[[int], int]) -> None:
+    `watch` is called with (kind, name) when a call has had its effect.
+    """
+
+    def __init__(self, fleet, deliveries, choose: Callable[[int], int], watch=None) -> None:
         self.fleet = fleet
         self.choose = choose
+        self.watch = watch
         self.steps = 0
         self.errors: list[BaseException] = []
         self._turns = [threading.Semaphore(0) for _ in deliveries]
@@ -24,7 +28,7 @@ class Together:
 
     def run(self) -> None:
         """Let all come to their end. Raises what a delivery raised that the platform does not know."""
-        self.fleet.fail(self._pause)
+        self.fleet.fail(self._pause, self.watch)
         for thread in self._threads:
             thread.start()
         alive = list(range(len(self._threads)))

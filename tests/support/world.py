@@ -20,6 +20,7 @@ from berth.adapters.outbox import PublishedOutbox, Topics, Writing
 from berth.app.admit_model import AdmitModel
 from berth.app.admit_version import AdmitVersion
 from berth.app.admit_wishes import AdmitWishes
+from berth.app.claiming import Claiming
 from berth.app.collecting import Collecting
 from berth.app.judging import Judging
 from berth.app.on_customer_event import OnCustomerEvent
@@ -137,16 +138,14 @@ class World(Views, Failures):
             outbox=outbox,
             probe=mine.probe,
             promotion=Promotion("uploads", mine.store("models")),
+            claiming=Claiming(control, self.clock),
             placing=Placing(control, outbox, draw),
             verdicts=verdicts,
             clock=self.clock,
         )
-        return AdmitModel(
-            versions=AdmitVersion(uploads, control, outbox, judging, verdicts, self.clock),
-            wishes=AdmitWishes(uploads, control, outbox, verdicts, self.clock),
-            verdicts=verdicts,
-            clock=self.clock,
-        )
+        versions = AdmitVersion(uploads, control, outbox, judging, verdicts, self.clock)
+        wishes = AdmitWishes(uploads, control, outbox, verdicts, self.clock)
+        return AdmitModel(versions, wishes, verdicts, self.clock)
 
     def _outbox(self, mine: Identity) -> PublishedOutbox:
         return PublishedOutbox(

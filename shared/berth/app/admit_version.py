@@ -100,12 +100,11 @@ class AdmitVersion:
             return self._wait(case, decision)
         if decision.next == "probe":
             wanted = self.judging.judge(case, holder=message)
+        elif decision.next == "promote":
+            wanted = self.judging.resume(case, holder=message)
         else:
             self.judging.take(case, holder=message)
-            if decision.next == "reject":
-                wanted = self.judging.conclude(case, "REJECTED", decision.reason)
-            else:
-                wanted = self.judging.promote(case)
+            wanted = self.judging.conclude(case, "REJECTED", decision.reason)
         return "again" if wanted else "judged"
 
     def _wait(self, case: Case, decision: Decision) -> str:

@@ -60,7 +60,7 @@ def write(
 ) -> int:
     """Write a document if its generation still is the one observed. Raises Conflict.
 
-    A model's document carries its projection as metadata, so that one listing shows all of them.
+    A model's document carries its projection and its size as metadata, so that one listing shows all of them.
     """
     metadata = None
     if isinstance(document, documents.Model):
@@ -69,5 +69,6 @@ def write(
             "target": document.target or "",
             "versions": str(len(document.versions)),
             "deleted": str(len(document.versions) - len(document.present)),
+            "bytes": str(document.stored_bytes),
         }
     return store.put(name, document.encode(), if_generation=if_generation, metadata=metadata)

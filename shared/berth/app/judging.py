@@ -1,18 +1,21 @@
-"""Judging one version under its lease: probe, promote, place, verdict; each step can be taken again."""
+"""Judging one version under its lease: claim, probe, promote, place, verdict; each step can be taken again."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal
 
 import structlog
 
 from berth.app import control
+from berth.app.claiming import Claiming, Look
 from berth.app.placing import Placing
 from berth.app.promotion import Promotion
 from berth.app.verdicts import Verdicts
 from berth.domain import admission, documents, lease, manifest
 from berth.domain.documents import Admission, AdmittedVersion, Customer, Footprint, Verdict
-from berth.domain.errors import Conflict, InvalidModel, QuotaExceeded, Throttled
+from berth.domain.errors import Conflict, InvalidModel, Throttled
+from berth.domain.ledger import Answer, Claim, Reservation
 from berth.domain.manifest import Limits, Manifest, ManifestFile
 from berth.domain.model_events import ModelEvent
 from berth.domain.names import VersionName
@@ -20,7 +23,10 @@ from berth.domain.probing import ProbeReport, ProbeRequest
 from berth.domain.quotas import Quota
 from berth.ports import Clock, ObjectStore, Outbox, Probe
 
-LEASE_MARGIN_SECONDS = 45
+# Beyond the load: a wait for other uploads of the customer, the probe's start, the documents.
+LEASE_MARGIN_SECONDS = 60
+# A place outlasts its lease by more than any delivery lasts (functions.yaml: 540 s).
+PLACE_SECONDS = 600
 MIB = 1024**2
 KINDS = {"ADMITTED": "admitted", "REJECTED": "rejected", "INCOMPLETE": "incomplete"}
 
@@ -36,6 +42,7 @@ class Case:
     uploaded_at: str
     known: Admission
     generation: int
+    claim: Claim | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,7 @@ class Judging:
     outbox: Outbox
     probe: Probe
     promotion: Promotion
+    claiming: Claiming
     placing: Placing
     verdicts: Verdicts
     clock: Clock
@@ -72,26 +80,69 @@ class Judging:
         self._save(case, update)
 
     def judge(self, case: Case, *, holder: str) -> bool:
-        """Take the lease, probe, carry out the judgement; return whether another look is wanted.
+        """Take the lease and a place, probe, carry out the judgement; return whether another look is wanted.
 
         Raises Conflict.
         """
-        with ThreadPoolExecutor(1) as pool:
-            checked = pool.submit(self.placing.check_quota, case.version.model, case.quota)
-            self.take(case, holder=holder)
-        try:
-            model = checked.result()
-            implausible = admission.plausible(case.version, model)
-            if implausible:
-                return self.conclude(case, "REJECTED", implausible)
-            report = self._probe(case)
-        except QuotaExceeded as error:
-            return self.conclude(case, "REJECTED", str(error))
+        look = self._begin(case, holder)
+        implausible = admission.plausible(case.version, look.model)
+        if implausible:
+            return self.conclude(case, "REJECTED", implausible)
+        answer = self._claim(case, look, digest=case.known.digest)
+        if answer.word != "granted":
+            return self._turn_away(case, answer)
+        report = self._probe(case)
         if report.state == "ACCEPTED":
             return self._accept(case, report)
         return self.conclude(case, report.state, report.reason, missing=report.missing)
 
-    def promote(self, case: Case, *, resumed: bool = True) -> bool:
+    def resume(self, case: Case, *, holder: str) -> bool:
+        """Take the lease and the place again and go on with a promotion that did not end.
+
+        Raises Conflict.
+        """
+        look = self._begin(case, holder)
+        if look.model is None or case.version.number not in look.model.versions:
+            answer = self._claim(case, look, digest="")
+            if answer.word != "granted":
+                return self._turn_away(case, answer)
+        return self._promote(case, resumed=True)
+
+    def _begin(self, case: Case, holder: str) -> Look:
+        """Take the lease, and look at the plan's places meanwhile."""
+        with ThreadPoolExecutor(1) as pool:
+            looked = pool.submit(self.claiming.look, case.version.model)
+            self.take(case, holder=holder)
+        return looked.result()
+
+    def _claim(self, case: Case, look: Look, *, digest: str) -> Answer:
+        """Reserve a place under the lease; only then is there something to give back."""
+        held = case.known.lease
+        place = Reservation(
+            model=case.version.model.model,
+            number=case.version.number,
+            bytes=_size(case),
+            holder=held.holder,
+            until=held.expires + timedelta(seconds=PLACE_SECONDS),
+        )
+        claim = Claim(place, digest)
+        answer = self.claiming.claim(case.version.model, claim, case.quota, look)
+        if answer.word == "granted":
+            case.claim = claim
+        return answer
+
+    def _turn_away(self, case: Case, answer: Answer) -> bool:
+        """Refuse for good over what is settled, else leave it to the sweep; no attempt is counted."""
+        if answer.word == "over":
+            return self.conclude(case, "REJECTED", answer.reason)
+        verdict = admission.verdict("PENDING", answer.reason, now=self.clock.now())
+        counted = 0 if case.known.promoting else 1
+        attempts = case.known.attempts - counted
+        self._hold(case, {"verdict": verdict, "attempts": attempts}, leave=True)
+        self.verdicts.tell(case.version, verdict)
+        return False
+
+    def _promote(self, case: Case, *, resumed: bool) -> bool:
         """Copy, place and conclude a version whose promotion has begun."""
         pinned = case.known.manifest.by_name()
         files = tuple(pinned[name] for name in case.known.promoted)
@@ -107,7 +158,10 @@ class Judging:
             footprint=footprint,
             admitted_at=self.clock.now().isoformat(timespec="milliseconds"),
             uploaded_at=case.known.uploaded_at,
+            bytes=_size(case),
         )
+        if case.claim is not None and self.clock.now() >= case.claim.place.until:
+            raise Conflict("its place in the plan was held too long ago: it is claimed again")
         shard = self.placing.place(case.version, admitted, case.account)
         return self.conclude(case, "ADMITTED", f"placed on {shard}", shard=shard)
 
@@ -124,7 +178,10 @@ class Judging:
         verdict = admission.verdict(state, reason, now=self.clock.now(), missing=missing)
         self.verdicts.tell(case.version, verdict)
         self._announce(case, KINDS[state], reason, shard)
-        return self._hold(case, {"verdict": verdict, "attempts": 0}, leave=True)
+        wanted = self._hold(case, {"verdict": verdict, "attempts": 0}, leave=True)
+        if case.claim is not None:
+            self.claiming.release(case.version.model, case.claim)
+        return wanted
 
     def note_incomplete(self, case: Case, reason: str, missing: tuple[str, ...]) -> None:
         """Publish what is missing without having probed; not final."""
@@ -189,7 +246,7 @@ class Judging:
                 "footprint": footprint,
             },
         )
-        return self.promote(case, resumed=False)
+        return self._promote(case, resumed=False)
 
     def _announce(self, case: Case, kind: str, reason: str, shard: str) -> None:
         self.outbox.announce(
@@ -228,3 +285,11 @@ class Judging:
                 continue
             return wanted
         raise Conflict(f"{name} kept changing while it was being written")
+
+
+def _size(case: Case) -> int:
+    """The bytes of what will be promoted: all that could be, until the probe says what is."""
+    if not case.known.promoting:
+        return sum(file.size for file in case.uploaded.files)
+    pinned = case.known.manifest.by_name()
+    return sum(pinned[name].size for name in case.known.promoted)

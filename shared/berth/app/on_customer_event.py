@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from berth.app import control, owning, rooms
 from berth.domain import accounts, documents, names, placement
-from berth.domain.documents import AdmittedVersion, Customer, Model, Template, Wants
+from berth.domain.documents import STARTER, AdmittedVersion, Customer, Model, Template, Wants
 from berth.domain.errors import Unavailable
 from berth.domain.model_events import TrainingRequested
 from berth.domain.names import ModelName, VersionName
@@ -13,7 +13,6 @@ from berth.domain.outcome import Outcome
 from berth.domain.requests import CustomerEvent, Subject
 from berth.ports import Clock, ObjectStore, Outbox
 
-STARTER = "starter"
 MAX_EARLIER_OBJECTS = 5000
 
 

@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from berth.app import control, owning, rooms
-from berth.domain import documents, placement
+from berth.app import owning, rooms
+from berth.domain import placement
 from berth.domain.documents import AdmittedVersion, Customer, Footprint, Model, Wants
-from berth.domain.errors import QuotaExceeded, Unavailable
-from berth.domain.names import ModelName, VersionName
-from berth.domain.quotas import Quota
+from berth.domain.errors import Unavailable
+from berth.domain.names import VersionName
 from berth.ports import ObjectStore, Outbox
 
 
@@ -19,22 +18,6 @@ class Placing:
     control: ObjectStore
     outbox: Outbox
     draw: Callable[[int], int]
-
-    def check_quota(self, name: ModelName, quota: Quota) -> Model | None:
-        """Return the model's document, None for a new model; raise QuotaExceeded over the plan."""
-        model = control.read(self.control, documents.model_name(name), Model).document
-        if model is None or not model.versions:
-            prefix = f"models/{name.customer}."
-            stats = self.control.list(prefix)  # erased models stay as names, and do not count
-            others = {f"{prefix}starter.json", documents.model_name(name)}
-            own = sum(
-                stat.name not in others and stat.metadata.get("versions") != "0" for stat in stats
-            )
-            if own >= quota.models:
-                raise QuotaExceeded(f"the plan allows {quota.models} models")
-        elif len(model.versions) >= quota.versions:
-            raise QuotaExceeded(f"the plan allows {quota.versions} versions of a model")
-        return model
 
     def place(self, version: VersionName, admitted: AdmittedVersion, account: Customer) -> str:
         """Add the version to its model, project it, ask for a pass; return the shard.

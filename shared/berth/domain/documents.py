@@ -14,6 +14,8 @@ from berth.domain.manifest import Manifest
 from berth.domain.names import ModelName, VersionName
 
 SHOWN_VERSIONS = 16
+# The model that every customer is given at sign-up; no plan counts it.
+STARTER = "starter"
 
 
 class Customer(Document):
@@ -38,13 +40,15 @@ class Footprint(Document):
 class AdmittedVersion(Document):
     """A version that was judged, promoted and may be served.
 
-    `uploaded_at` (RFC 3339) is when its newest file was stored; "" counts as admitted_at.
+    `uploaded_at` (RFC 3339) is when its newest file was stored; "" counts as admitted_at. `bytes` is the
+    size of what was promoted: 0 for a starter, which is served in place.
     """
 
     digest: str
     footprint: Footprint
     admitted_at: str
     uploaded_at: str = ""
+    bytes: int = Field(default=0, ge=0)
 
     @property
     def born(self) -> str:
@@ -94,6 +98,11 @@ class Model(Document):
             for number, admitted in sorted(self.versions.items())
             if admitted.born > max(wants.deleted_revision, wants.deleted_versions.get(number, ""))
         )
+
+    @property
+    def stored_bytes(self) -> int:
+        """The size of what was promoted of the present versions."""
+        return sum(self.versions[number].bytes for number in self.present)
 
     @property
     def shards(self) -> tuple[str, ...]:
@@ -224,6 +233,11 @@ MARKS = "garbage/"
 def customer_name(customer: str) -> str:
     """Return the object name of an account."""
     return f"customers/{customer}.json"
+
+
+def ledger_name(customer: str) -> str:
+    """Return the object name of what a customer's uploads on their way have reserved."""
+    return f"ledgers/{customer}.json"
 
 
 def model_name(model: ModelName) -> str:

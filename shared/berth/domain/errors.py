@@ -4,7 +4,6 @@ BerthError
 ├── Terminal              a retry cannot help: logged, counted, published, acknowledged
 │   ├── InvalidEvent      the event names nothing that Berth manages
 │   ├── InvalidModel      a SavedModel, its name or its serving.yaml breaks a rule
-│   ├── QuotaExceeded     the customer's plan does not allow it
 │   └── NotFound          the thing asked for does not exist
 └── Retryable             a retry may help: the delivery is refused and comes again
     ├── Conflict          the world moved between observe and apply
@@ -29,10 +28,6 @@ class InvalidEvent(Terminal):
 
 class InvalidModel(Terminal):
     """A SavedModel, its name or its serving.yaml breaks a rule."""
-
-
-class QuotaExceeded(Terminal):
-    """The customer's plan does not allow it."""
 
 
 class NotFound(Terminal):

@@ -5,14 +5,22 @@ from dataclasses import dataclass
 from berth.domain.errors import InvalidEvent
 
 MIB = 1024**2
+GIB = 1024**3
 
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """Bounds of one customer. `memory_mib` and `load_seconds` bound a version's load in the probe."""
+    """Bounds of one customer.
+
+    `models`, `versions` of one model and `bytes` of all versions together count what was admitted and
+    not deleted; the starter does not count. `admissions_per_hour` are probes begun in a clock hour.
+    `files` and `version_bytes` bound one version, `memory_mib` and `load_seconds` its load in the probe.
+    """
 
     models: int
     versions: int
+    bytes: int
+    admissions_per_hour: int
     files: int
     version_bytes: int
     memory_mib: int
@@ -21,11 +29,20 @@ class Quota:
 
 PLANS = {
     "free": Quota(
-        models=2, versions=10, files=200, version_bytes=256 * MIB, memory_mib=1024, load_seconds=30
+        models=2,
+        versions=10,
+        bytes=2 * GIB,
+        admissions_per_hour=60,
+        files=200,
+        version_bytes=256 * MIB,
+        memory_mib=1024,
+        load_seconds=30,
     ),
     "standard": Quota(
         models=20,
         versions=100,
+        bytes=100 * GIB,
+        admissions_per_hour=300,
         files=500,
         version_bytes=1024 * MIB,
         memory_mib=2048,
@@ -34,6 +51,8 @@ PLANS = {
     "enterprise": Quota(
         models=500,
         versions=1000,
+        bytes=4096 * GIB,
+        admissions_per_hour=1000,
         files=2000,
         version_bytes=4096 * MIB,
         memory_mib=3072,

@@ -1,6 +1,7 @@
 """Worlds that many tests begin with, made once and copied."""
 
 import functools
+from datetime import timedelta
 
 from tests.support.world import World
 
@@ -37,3 +38,8 @@ def _serving():
     world = signed_up()
     world.upload("acme/digits/1")
     return world.settle()
+
+
+def later(world, seconds):
+    """A time after the world's."""
+    return world.clock.now() + timedelta(seconds=seconds)
