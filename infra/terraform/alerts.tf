@@ -220,6 +220,36 @@ resource "google_monitoring_alert_policy" "shards" {
   }
 }
 
+resource "google_monitoring_alert_policy" "restarts" {
+  display_name          = "Berth: a restart did not come back"
+  combiner              = "OR"
+  severity              = "ERROR"
+  notification_channels = local.channels
+
+  conditions {
+    display_name = "A shard lacks replicas since it was restarted"
+
+    condition_prometheus_query_language {
+      query                     = "sum by (shard) (increase(logging_googleapis_com:user_${google_logging_metric.lines["berth_restarts_late"].name}{monitored_resource=\"cloud_run_revision\"}[5m])) > 0"
+      duration                  = "0s"
+      evaluation_interval       = "60s"
+      disable_metric_validation = true
+    }
+  }
+
+  documentation {
+    mime_type = "text/markdown"
+    content   = <<-EOT
+      No other shard is restarted until this one is back. What still runs there goes on serving.
+
+      1. `kubectl -n berth get pods -l berth.dev/shard=SHARD` and `describe` of the one that is not ready: the
+         new pod is made before an old one goes, so most often it is Pending for want of a node.
+      2. Its log says why it does not start: a model of the boot configuration that does not load ends it.
+      3. docs/operations.md, "A restart did not come back".
+    EOT
+  }
+}
+
 resource "google_monitoring_alert_policy" "nodes" {
   display_name          = "Berth: the serving pool is at its maximum"
   combiner              = "OR"

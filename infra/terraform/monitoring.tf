@@ -37,6 +37,21 @@ locals {
       message     = "push not settled"
       labels      = { shard = "EXTRACT(jsonPayload.shard)" }
     }
+    berth_replicas_replaced = {
+      description = "Replicas that did not take their configuration and were replaced."
+      message     = "replica replaced"
+      labels      = { shard = "EXTRACT(jsonPayload.shard)" }
+    }
+    berth_memory_unknown = {
+      description = "Looks at a shard whose servers' memory nobody told."
+      message     = "memory unknown"
+      labels      = { shard = "EXTRACT(jsonPayload.shard)" }
+    }
+    berth_restarts_late = {
+      description = "Ticks that found a restarted shard not back in time."
+      message     = "restart did not come back"
+      labels      = { shard = "EXTRACT(jsonPayload.shard)" }
+    }
     berth_answers_unwritten = {
       description = "Verdicts that could not be written beside an upload."
       message     = "answer not written"

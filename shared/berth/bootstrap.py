@@ -111,15 +111,18 @@ def reconcile_shard() -> "ReconcileShard":
     from berth.adapters.kubernetes import KubernetesWorkloads
     from berth.adapters.tfserving import GrpcModelServers
     from berth.app.reconcile_shard import ReconcileShard
+    from berth.app.weighing import Scales
     from berth.domain.workload import Buckets
 
     given = settings.load(settings.ShardSettings)
+    workloads, clock = KubernetesWorkloads(given.namespace, _cluster(given)), SystemClock()
     return ReconcileShard(
         control=_store(given, given.control_bucket),
-        workloads=KubernetesWorkloads(given.namespace, _cluster(given)),
+        workloads=workloads,
         servers=GrpcModelServers(),
         outbox=_outbox(given),
-        clock=SystemClock(),
+        clock=clock,
+        scales=Scales(workloads, clock),
         manifests=_manifests(Path(given.manifests)),
         buckets=Buckets(
             given.namespace, given.models_bucket, given.control_bucket, given.image_registry
@@ -158,10 +161,11 @@ def reconcile_fleet() -> "ReconcileFleet":
 def status() -> "Status":
     """Build status."""
     from berth.adapters import prometheus
+    from berth.adapters.clock import SystemClock
     from berth.app.status import Status
 
     given = settings.load(settings.Settings)
-    return Status(_store(given, given.control_bucket), prometheus.render)
+    return Status(_store(given, given.control_bucket), prometheus.render, SystemClock())
 
 
 def _store(given: settings.Settings, bucket: str) -> "ObjectStore":

@@ -110,6 +110,14 @@ class Workloads(Protocol):
         """Return the shard's pods, ordered by name."""
         ...
 
+    def usage(self, shard: str) -> Mapping[str, int]:
+        """Return what the server containers of the shard's pods hold in memory, in bytes by pod name.
+
+        Figures lag, by a minute or so; a pod may have none yet. Raises Unavailable, also where nothing
+        serves such figures.
+        """
+        ...
+
     def apply(self, manifest: Mapping[str, Any]) -> None:
         """Server-side apply as field manager `berth`; the manifest's resourceVersion, if given, must match."""
         ...

@@ -156,6 +156,15 @@ REFUSED = {
     "lift the quota": ("PATCH", f"{BERTH}/resourcequotas/berth", {}, "merge"),
     "lift the limits": ("DELETE", f"{BERTH}/limitranges/berth"),
     "relabel the namespace": ("PATCH", "/api/v1/namespaces/berth", {}, "merge"),
+    "read one pod's figures": (
+        "GET",
+        "/apis/metrics.k8s.io/v1beta1/namespaces/berth/pods/victim-pod",
+    ),
+    "list nodes' figures": ("GET", "/apis/metrics.k8s.io/v1beta1/nodes"),
+    "list another namespace's figures": (
+        "GET",
+        "/apis/metrics.k8s.io/v1beta1/namespaces/kube-system/pods",
+    ),
     "list namespaces": ("GET", "/api/v1/namespaces"),
     "list nodes": ("GET", "/api/v1/nodes"),
     "change a node": ("PATCH", "/api/v1/nodes/local-1", {}, "merge"),

@@ -8,7 +8,7 @@ import pytest
 from berth.adapters import kubernetes
 from berth.adapters.clock import SystemClock
 from berth.adapters.memory_workloads import MemoryWorkloads
-from berth.domain.errors import Conflict, Denied, Retryable
+from berth.domain.errors import Conflict, Denied, Retryable, Unavailable
 from infra.local.kube_api import Api
 from tests.support import access
 
@@ -262,3 +262,10 @@ def test_an_unknown_user_is_denied(kubeconfig, shard):
     with pytest.raises(Denied):
         kubernetes.KubernetesWorkloads(NAMESPACE, client).observe(shard)
     client.close()
+
+
+def test_figures_that_nobody_serves_are_unknown_not_zero(world, workloads, shard):
+    if isinstance(world, Twin):
+        workloads.figures.served = False
+    with pytest.raises(Unavailable):
+        workloads.usage(shard)

@@ -4,7 +4,7 @@ import functools
 
 from berth.domain.observation import VersionStatus
 from tests.reliability.fleet import Fleet, Story
-from tests.support.world import FILES, SHARD_FILE
+from tests.support.world import FILES, MIB, SHARD_FILE
 
 DIGITS = "acme/digits"
 PLACE = "/models/acme/digits"
@@ -122,6 +122,15 @@ def orphan(fleet):
         fleet.models.put(f"acme/lost/7/{name}", data, if_generation=None)
 
 
+def bloated(fleet):
+    for pod in fleet.workloads.pods("shard-0"):
+        fleet.workloads.figures.hold(pod.key, 1500 * MIB)
+
+
+def a_minute(fleet):
+    fleet.pass_time(60)
+
+
 EMPTY = after()
 CUSTOMER = after(sign_up)
 SERVING = after(sign_up, upload(1))
@@ -149,6 +158,11 @@ STORIES = (
     Story("an upload, and its deletion", CUSTOMER, (upload(1), forget_model)),
     Story("a deleted model comes back", SERVING, (forget_model, upload(2))),
     Story("a wave of restarts", after(sign_up, upload(1), shards=2), (restart_all,)),
+    Story(
+        "a restart by evidence",
+        after(sign_up, upload(1), shards=2),
+        (bloated, *[a_minute] * 6),
+    ),
     Story(
         "a full shard's model placed anew",
         after(sign_up, shards=2, max_models=2),

@@ -5,10 +5,13 @@ import contextlib
 import io
 import json
 import re
+from datetime import timedelta
 
 import structlog
 
 from berth import edge, telemetry
+from berth.domain import restarts
+from berth.domain.documents import Shard
 from berth.domain.errors import Unavailable
 from tests.support.world import World
 
@@ -87,17 +90,34 @@ def story():
         world.fleet_tick()
         silent = {address for address in world.servers._servers}
         world.servers.unreachable = silent
+        world.workloads.figures.served = False
         world.uploads.before = _no_answers
         world.upload("acme/digits/1")
         world.send("shards", b'{"shard": "shard-0"}')
         world.send("customers", b"no JSON")
         _run(world, 40)
+        _late(world)
         world.servers.unreachable = set()
         world.revive()
         world.control.before = _gone
         world.fleet_tick()
         _edges(world)
     return [entry(line, "berth-any") for line in out.getvalue().splitlines()]
+
+
+def _late(world):
+    """The silent servers are given up one by one, and a restart does not come back."""
+    world.clock.advance(600)
+    world.send("shards", b'{"shard": "shard-0"}')
+    _run(world, 4)
+    shape = world.read("shards/shard-0/shard.json", Shard)
+    ordered = restarts.ordered(shape, world.clock.now() - timedelta(hours=1))
+    world.control.put("shards/shard-0/shard.json", ordered.encode(), if_generation=None)
+    world.workloads.set_ready(world.workloads.pods("shard-0")[0].name, False)
+    world.send("shards", b'{"shard": "shard-0"}')
+    _run(world, 4)
+    world.send("ticks", b"{}")
+    _run(world, 4)
 
 
 def _no_answers(kind, name):

@@ -31,6 +31,7 @@ from berth.app.reconcile_fleet import ReconcileFleet
 from berth.app.reconcile_shard import ReconcileShard
 from berth.app.status import Status
 from berth.app.verdicts import Verdicts
+from berth.app.weighing import Scales
 from berth.domain.documents import Footprint, RestartPolicy, Template
 from berth.domain.errors import Retryable, Terminal
 from berth.domain.fleet import FirstShards
@@ -107,6 +108,7 @@ class World(Views, Failures):
             servers=self.servers,
             outbox=self._outbox(mine),
             clock=self.clock,
+            scales=Scales(self.workloads, self.clock),
             manifests=MANIFESTS,
             buckets=Buckets("berth", "models", "control"),
             mount=MOUNT,
@@ -120,7 +122,9 @@ class World(Views, Failures):
             self.first,
             Collecting(mine.store("models"), mine.store("control"), self.clock),
         )
-        self.status = Status(Identity(self, "status").store("control"), prometheus.render)
+        self.status = Status(
+            Identity(self, "status").store("control"), prometheus.render, self.clock
+        )
         self.functions = {
             "uploaded": (events.uploaded, self.on_upload),
             "customers": (events.customer_event, self.on_customer_event),

@@ -10,7 +10,6 @@ import ssl
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import datetime
 from typing import Any, Protocol
 
 import urllib3
@@ -18,11 +17,12 @@ from kubernetes.client import ApiClient, ApiException, Configuration
 from kubernetes.client.exceptions import OpenApiException
 
 from berth import ports
+from berth.adapters import kubernetes_pods as pods
 from berth.domain import errors
 
 FIELD_MANAGER = "berth"
 SHARD_LABEL = "berth.dev/shard"
-CONTAINER = "tensorflow-serving"
+CONTAINER = pods.CONTAINER
 TIMEOUT = (5.0, 10.0)
 CONNECTIONS = 32
 _HERE = "namespaces/{namespace}"
@@ -33,6 +33,8 @@ PATHS = {
     "PodDisruptionBudget": f"/apis/policy/v1/{_HERE}/poddisruptionbudgets",
 }
 PODS = f"/api/v1/{_HERE}/pods"
+FIGURES = f"/apis/metrics.k8s.io/v1beta1/{_HERE}/pods"
+TIMEOUTS = {FIGURES: (2.0, 2.0)}  # nothing waits long for what is only good to know
 BY_STATUS: Mapping[int, type[errors.BerthError]] = {
     401: errors.Denied,
     403: errors.Denied,
@@ -114,7 +116,17 @@ class KubernetesWorkloads:
         with translated(f"pods of {shard}"):
             query = [("labelSelector", f"{SHARD_LABEL}={shard}")]
             items = self._call("GET", PODS, query=query)["items"]
-        return tuple(sorted((_pod(item) for item in items), key=lambda pod: pod.name))
+        return tuple(sorted((pods.read(item) for item in items), key=lambda pod: pod.name))
+
+    def usage(self, shard: str) -> Mapping[str, int]:
+        """List the figures of the shard's pods; an API that is not there is one that did not answer."""
+        query = [("labelSelector", f"{SHARD_LABEL}={shard}")]
+        try:
+            with translated(f"figures of {shard}"):
+                items = self._call("GET", FIGURES, query=query)["items"]
+        except errors.NotFound as error:
+            raise errors.Unavailable(str(error)) from error
+        return pods.used_bytes(items)
 
     def apply(self, manifest: Mapping[str, Any]) -> None:
         """Apply on the server; fields that another manager owns are taken over."""
@@ -171,7 +183,7 @@ class KubernetesWorkloads:
             header_params=headers,
             body=body,
         )
-        response = self._api.call_api(*request, _request_timeout=TIMEOUT)
+        response = self._api.call_api(*request, _request_timeout=TIMEOUTS.get(path, TIMEOUT))
         data = response.read()
         if not 200 <= response.status < 300:
             raise ApiException.from_response(http_resp=response, body=data.decode(), data=None)
@@ -219,48 +231,3 @@ def _names_the_missing(error: ApiException, name: str) -> bool:
     """Tell a missing object from a missing API: only the first is an absence."""
     details = _status(error).get("details") or {}
     return error.status == 404 and details.get("name") == name
-
-
-def _pod(item: Mapping[str, Any]) -> ports.Pod:
-    metadata, status = item["metadata"], item.get("status", {})
-    ended = status.get("phase") in ("Failed", "Succeeded")
-    containers = {item["name"]: item for item in status.get("containerStatuses", ())}
-    server: Mapping[str, Any] = containers.get(CONTAINER, {})
-    state = server.get("state", {})
-    started = state.get("running", {}).get("startedAt")
-    ready = any(
-        condition["type"] == "Ready" and condition["status"] == "True"
-        for condition in status.get("conditions", ())
-    )
-    return ports.Pod(
-        name=metadata["name"],
-        uid=metadata["uid"],
-        address=status.get("podIP", ""),
-        ready=ready,
-        terminating=ended or "deletionTimestamp" in metadata,
-        restarts=server.get("restartCount", 0),
-        started_at=datetime.fromisoformat(started) if started else None,
-        reason=_reason(status, state),
-        exit=_exit(state) or _exit(server.get("lastState", {})),
-    )
-
-
-def _exit(state: Mapping[str, Any]) -> ports.Exit | None:
-    """Return how a run ended, None for a state that tells of none (or not of its time)."""
-    ended = state.get("terminated") or {}
-    if not ended.get("finishedAt"):
-        return None
-    at = datetime.fromisoformat(ended["finishedAt"])
-    return ports.Exit(int(ended.get("exitCode", 0)), str(ended.get("reason", "")), at)
-
-
-def _reason(status: Mapping[str, Any], state: Mapping[str, Any]) -> str:
-    for phase in ("waiting", "terminated"):
-        if state.get(phase, {}).get("reason"):
-            return str(state[phase]["reason"])
-    unscheduled = (
-        condition.get("reason", "")
-        for condition in status.get("conditions", ())
-        if condition["type"] == "PodScheduled" and condition["status"] == "False"
-    )
-    return str(status.get("reason") or next(unscheduled, ""))

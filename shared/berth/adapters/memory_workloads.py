@@ -3,53 +3,16 @@
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 from berth import ports
 from berth.adapters import memory_manifests as manifests
 from berth.adapters.memory_calls import Called
-from berth.adapters.memory_server import Death
+from berth.adapters.memory_figures import MemoryFigures
+from berth.adapters.memory_runtime import InstantRuntime, Runtime
 from berth.domain.errors import Conflict
 
 KINDS = ("Deployment", "Service", "HorizontalPodAutoscaler", "PodDisruptionBudget")
-
-
-class Runtime(Protocol):
-    """What runs inside the pods: a test's world boots servers here."""
-
-    def start(self, shard: str, pod: ports.Pod) -> None:
-        """Start the server container of a pod; called again after each restart."""
-        ...
-
-    def ready(self, shard: str, pod: ports.Pod) -> bool:
-        """Say whether its readiness probe passes."""
-        ...
-
-    def exited(self, shard: str, pod: ports.Pod) -> Death | None:
-        """Return how its process ended by itself, None while it runs."""
-        ...
-
-    def stop(self, shard: str, pod: ports.Pod) -> None:
-        """End it: the pod is gone, or its container restarts."""
-        ...
-
-
-class InstantRuntime:
-    """Servers that are ready at the first look and never end."""
-
-    def start(self, shard: str, pod: ports.Pod) -> None:
-        """Do nothing."""
-
-    def ready(self, shard: str, pod: ports.Pod) -> bool:
-        """Say yes."""
-        return True
-
-    def exited(self, shard: str, pod: ports.Pod) -> Death | None:
-        """Say that it runs."""
-        return None
-
-    def stop(self, shard: str, pod: ports.Pod) -> None:
-        """Do nothing."""
 
 
 @dataclass(slots=True)
@@ -77,6 +40,7 @@ class MemoryWorkloads(Called):
         super().__init__()
         self.writes: list[tuple[str, str]] = []
         self.runtime: Runtime = runtime or InstantRuntime()
+        self.figures = MemoryFigures()
         self._clock = clock
         self._objects: dict[tuple[str, str], dict[str, Any]] = {}
         self._applied: dict[tuple[str, str], dict[str, Any]] = {}
@@ -95,6 +59,11 @@ class MemoryWorkloads(Called):
         """Return the shard's pods, ordered by name."""
         with self._called("pods", shard):
             return self._pods_of(shard)
+
+    def usage(self, shard: str) -> Mapping[str, int]:
+        """Return what running servers hold; see `figures`."""
+        with self._called("usage", shard):
+            return self.figures.of(self._pods_of(shard))
 
     def apply(self, manifest: Mapping[str, Any]) -> None:
         """Apply; nothing changes, resourceVersion included, when nothing is new."""

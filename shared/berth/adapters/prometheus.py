@@ -20,6 +20,8 @@ def render(fleet: Mapping[str, Any]) -> str:
     bound = gauge("berth_shard_bound_bytes", "Bytes that a replica of the shard has", "shard")
     replicas = gauge("berth_replicas", "Replicas of the shard", "shard", "ready")
     rollouts = gauge("berth_rollouts_open", "Rollouts that have not ended", "shard")
+    late = gauge("berth_restart_late", "1 where a restart did not come back in time", "shard")
+    evidence = gauge("berth_evidence", "Replicas that a restart would mend", "shard")
     for shard, row in fleet["shards"].items():
         states = Counter(record["state"] for record in row["models"].values())
         for state, count in states.items():
@@ -29,6 +31,8 @@ def render(fleet: Mapping[str, Any]) -> str:
         ready = sum(replica["ready"] for replica in row["replicas"])
         replicas.labels(shard, "true").set(ready)
         replicas.labels(shard, "false").set(len(row["replicas"]) - ready)
+        late.labels(shard).set(row["restart"] == "late")
+        evidence.labels(shard).set(sum(bool(r["evidence"]) for r in row["replicas"]))
         rollouts.labels(shard).set(states.get("LOADING", 0))
     text: bytes = generate_latest(registry)
     return text.decode()

@@ -66,7 +66,9 @@ class Applier:
         if isinstance(action, ApplyWorkload):
             self.workloads.apply(action.manifest)
         elif isinstance(action, ReplacePod):
-            self.workloads.delete_pod(action.pod.name, uid=action.pod.uid)
+            name, reason = action.pod.name, action.reason
+            log.warning("replica replaced", shard=self.shard, pod=name, reason=reason)
+            self.workloads.delete_pod(name, uid=action.pod.uid)
         elif isinstance(action, Announce):
             self.outbox.announce(action.event)
         elif isinstance(action, WriteBoot):
@@ -111,10 +113,15 @@ class Applier:
         except Unavailable as error:
             log.warning("push not settled", shard=self.shard, pod=push.pod.name, reason=str(error))
             at = self.clock.now().isoformat()
-            self.told[push.pod.key] = Told(digest="", at=at, answer=str(error)[:1000])
+            self.told[push.pod.key] = Told(
+                digest="", at=at, answer=str(error)[:1000], drifts=push.drifts
+            )
             return False
         at = self.clock.now().isoformat()
         self.told[push.pod.key] = Told(
-            digest=canonical.digest(push.text), at=at, answer=answer[:1000]
+            digest=canonical.digest(push.text),
+            at=at,
+            answer=answer[:1000],
+            drifts=push.drifts,
         )
         return True

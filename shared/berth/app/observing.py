@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from berth.app import control
+from berth.app.weighing import Scales
 from berth.domain import documents, serving_config
 from berth.domain.documents import Projection, Shard
 from berth.domain.errors import Damaged, NotFound, Unavailable
@@ -23,6 +24,7 @@ class Observer:
     workloads: Workloads
     servers: ModelServers
     clock: Clock
+    scales: Scales
 
     def observe(self, shard: str, told: Mapping[str, Told]) -> Observation:
         """Return one look at a shard. Raises NotFound for a shard that has no shape.
@@ -43,9 +45,11 @@ class Observer:
                 raise NotFound(f"there is no shard {shard}")
             known = status.result()
             projections, running = projected.result(), workload.result()
+            usage = pool.submit(self.scales.held, shard, running.pods)
             configs = (boot.result(), live.result())
             names = _names(projections, *configs)
             reports = self.reports(running, names)
+            held = usage.result()
         return Observation(
             now=self.clock.now(),
             shard=document,
@@ -56,6 +60,7 @@ class Observer:
             status_generation=known.generation,
             workload=running,
             reports=reports,
+            usage=held,
             told={**(known.document.told if known.document else {}), **told},
         )
 

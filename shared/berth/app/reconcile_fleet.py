@@ -3,7 +3,9 @@ garbage collected.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import structlog
 
 from berth.app import control, leasing, projecting, rooms, sweeping
 from berth.app.collecting import Collecting
@@ -18,6 +20,7 @@ from berth.domain.requests import FleetTick
 from berth.domain.shard_status import ShardStatus
 from berth.ports import Clock, ObjectStore, Outbox
 
+log = structlog.get_logger()
 LEASE_SECONDS = 120.0
 
 
@@ -30,7 +33,9 @@ class FleetPlan:
     restart: tuple[str, ...]
     replace: tuple[fleet.Replacement, ...] = ()
     drop: tuple[tuple[str, str], ...] = ()
+    evidence: Mapping[str, str] = field(default_factory=dict)
     blocked: str = ""
+    late: tuple[str, ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -53,6 +58,8 @@ class ReconcileFleet:
         """Observe by listings, repair what differs under the fleet's lease, ask every shard to pass."""
         shards = rooms.shards(self.control)
         plan = self.plan(shards)
+        for late in plan.late:
+            log.error("restart did not come back", shard=late, reason=plan.blocked)
         rubbish = self.collecting.look(shards) if tick.sweep else Rubbish()
         if not (plan.empty and rubbish.empty):
             answer = leasing.ask(
@@ -66,7 +73,7 @@ class ReconcileFleet:
         self.outbox.request_shards(*sorted(shards))
         actions = (
             *(f"create {shard.shard}" for shard in plan.create),
-            *(f"restart {shard}" for shard in plan.restart),
+            *(_restarted(shard, plan.evidence.get(shard, "")) for shard in plan.restart),
             *(f"place {move.servable} on {move.target}" for move in plan.replace),
             *(f"drop {servable} from {shard}" for shard, servable in plan.drop),
             *((f"repair {len(plan.repair)} projections",) if plan.repair else ()),
@@ -93,7 +100,9 @@ class ReconcileFleet:
             restart=wave.restart,
             replace=fleet.replacements(models, summaries, rooms.listed(shards, summaries)),
             drop=self._left(fleet.leavers(models, projected)),
+            evidence=wave.evidence,
             blocked=wave.blocked,
+            late=wave.late,
         )
 
     def _act(self, tick: FleetTick, shards: dict[str, Shard], rubbish: Rubbish) -> dict[str, Shard]:
@@ -117,7 +126,8 @@ class ReconcileFleet:
         return rooms.shards(self.control)
 
     def _carry_out(self, held: HeldLease) -> None:
-        again = self.plan(rooms.shards(self.control))
+        shards = rooms.shards(self.control)
+        again = self.plan(shards)
         for shard in again.create:
             held.check()
             name = documents.shard_name(shard.shard)
@@ -127,7 +137,7 @@ class ReconcileFleet:
             projecting.project(self.control, servable, shard_name, projection)
         for shard_name in again.restart:
             held.check()
-            self._restart(shard_name)
+            self._restart(shards[shard_name], again.evidence.get(shard_name, ""))
         for move in again.replace:
             held.check()
             self._replace(move)
@@ -159,14 +169,15 @@ class ReconcileFleet:
                 found.append((shard, servable))
         return tuple(found)
 
-    def _restart(self, shard: str) -> None:
-        now = self.clock.now().isoformat(timespec="seconds")
-        control.change(
-            self.control,
-            documents.shard_name(shard),
-            Shard,
-            lambda known: None if known is None else known.model_copy(update={"restart_at": now}),
-        )
+    def _restart(self, seen: Shard, evidence: str) -> None:
+        """Order a restart, unless the one that was seen last is no longer the last one."""
+
+        def edit(known: Shard | None) -> Shard | None:
+            if known is None or known.restart_at != seen.restart_at:
+                return None
+            return restarts.ordered(known, self.clock.now(), evidence=evidence)
+
+        control.change(self.control, documents.shard_name(seen.shard), Shard, edit)
 
     def _models(self) -> tuple[ModelRow, ...]:
         rows = []
@@ -186,3 +197,7 @@ class ReconcileFleet:
                 key = (shard, stat.name.removeprefix(prefix))
                 found[key] = int(stat.metadata.get("document", "0"))
         return found
+
+
+def _restarted(shard: str, evidence: str) -> str:
+    return f"restart {shard} ({evidence})" if evidence else f"restart {shard}"

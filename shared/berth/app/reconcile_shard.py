@@ -8,6 +8,7 @@ from berth.app import leasing
 from berth.app.applying import Applier
 from berth.app.leasing import HeldLease
 from berth.app.observing import Observer
+from berth.app.weighing import Scales
 from berth.domain import documents, plan, workload
 from berth.domain.errors import Retryable
 from berth.domain.observation import Observation
@@ -31,6 +32,7 @@ class ReconcileShard:
     servers: ModelServers
     outbox: Outbox
     clock: Clock
+    scales: Scales
     manifests: Sequence[dict[str, Any]]
     buckets: workload.Buckets
     mount: str
@@ -113,4 +115,4 @@ class ReconcileShard:
         return plan.make(seen, Frame(self.mount, rendered))
 
     def _observer(self) -> Observer:
-        return Observer(self.control, self.workloads, self.servers, self.clock)
+        return Observer(self.control, self.workloads, self.servers, self.clock, self.scales)

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from berth.app import control, rooms
-from berth.domain import documents, names
-from berth.domain.documents import Admission, Model, Shard
+from berth.domain import documents, names, restarts
+from berth.domain.documents import Admission, Model, RestartPolicy, Shard
 from berth.domain.errors import InvalidEvent, NotFound
 from berth.domain.names import ModelName, VersionName
 from berth.domain.shard_status import ModelRecord, ShardStatus
-from berth.ports import ObjectStore
+from berth.ports import Clock, ObjectStore
 
 REST_PORT = 8501
 
@@ -21,6 +21,7 @@ class Status:
 
     control: ObjectStore
     metrics: Callable[[Mapping[str, Any]], str]
+    clock: Clock
 
     def ask(self, path: str) -> dict[str, Any] | str:
         """Answer one HTTP path. Raises NotFound for an unknown one."""
@@ -37,8 +38,10 @@ class Status:
 
     def fleet(self) -> dict[str, Any]:
         """Return customers, shards with models, bytes and bounds, and rollouts in progress."""
+        policy = self._policy()
         shards = {
-            name: self._shard_row(shape) for name, shape in rooms.shards(self.control).items()
+            name: self._shard_row(shape, policy)
+            for name, shape in rooms.shards(self.control).items()
         }
         customers = [
             stat.name.removeprefix("customers/").removesuffix(".json")
@@ -57,7 +60,7 @@ class Status:
         shape = control.read(self.control, documents.shard_name(shard), Shard).document
         if shape is None:
             raise NotFound(f"there is no shard {shard[:60]!a}")
-        return self._shard_row(shape)
+        return self._shard_row(shape, self._policy())
 
     def model(self, servable: str) -> dict[str, Any]:
         """Return one model: its state and why, its shard, versions and endpoints. Raises NotFound."""
@@ -90,14 +93,22 @@ class Status:
         name = documents.status_name(shard)
         return control.read(self.control, name, ShardStatus).document or ShardStatus()
 
-    def _shard_row(self, shape: Shard) -> dict[str, Any]:
+    def _policy(self) -> RestartPolicy:
+        held = control.read(self.control, documents.POLICY, RestartPolicy)
+        return held.document or RestartPolicy()
+
+    def _shard_row(self, shape: Shard, policy: RestartPolicy) -> dict[str, Any]:
         status = self._status(shape.shard)
+        summary = status.summary(shape.shard) if status.replicas else None
+        phase = restarts.phase(shape, summary, policy=policy, now=self.clock.now())
         return {
             "state": shape.state,
             "replicas": [replica.model_dump(mode="json") for replica in status.replicas],
             "replicas_min": shape.replicas_min,
             "replicas_max": shape.replicas_max,
             "restart_at": shape.restart_at,
+            "restart": phase,
+            "restarted_for": shape.restarted_for,
             "capacity": status.capacity.model_dump(mode="json"),
             "models": {
                 name: record.model_dump(mode="json") for name, record in status.models.items()

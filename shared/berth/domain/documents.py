@@ -183,7 +183,10 @@ class Admission(Document):
 
 
 class Shard(Document):
-    """The desired shape of a shard. Sizes in bytes; `restart_at` in RFC 3339."""
+    """The desired shape of a shard. Sizes in bytes; `restart_at` in RFC 3339.
+
+    `restarted_for` keeps the last day's restarts by evidence: when (RFC 3339), and what it was.
+    """
 
     shard: str
     state: Literal["active", "draining", "removed"] = "active"
@@ -192,6 +195,7 @@ class Shard(Document):
     memory_bytes: int = Field(gt=0)
     max_models: int = Field(default=200, ge=1)
     restart_at: str = ""
+    restarted_for: dict[str, str] = {}
 
 
 class RestartPolicy(Document):
@@ -200,6 +204,9 @@ class RestartPolicy(Document):
 
     A closed account can be restored for `grace_seconds`; what was deleted, and bytes that nothing
     names, stay for `garbage_seconds`.
+
+    `evidence_per_day` bounds restarts by evidence of the whole fleet (0: none), and between two of
+    one shard lie `evidence_rest_seconds`.
     """
 
     max_age_seconds: int = Field(default=86_400, ge=60)
@@ -208,6 +215,8 @@ class RestartPolicy(Document):
     window_hours: int = Field(default=24, ge=1, le=24)
     wave: int = Field(default=1, ge=1)
     patience_seconds: int = Field(default=900, ge=1)
+    evidence_rest_seconds: int = Field(default=3600, ge=1)
+    evidence_per_day: int = Field(default=24, ge=0)
     grace_seconds: int = Field(default=7 * 86_400, ge=1)
     garbage_seconds: int = Field(default=86_400, ge=1)
 

@@ -94,7 +94,8 @@ class StoredConfig:
 class Observation:
     """One look at a shard. `reports` maps a serving pod's key to what its server says.
 
-    A serving pod without a report did not answer: nothing is concluded from its silence.
+    A serving pod without a report did not answer: nothing is concluded from its silence. `usage` is
+    what a run holds in memory, in bytes by its key, where that is known.
     """
 
     now: datetime
@@ -107,6 +108,7 @@ class Observation:
     workload: Workload
     reports: Mapping[str, ServerReport]
     told: Mapping[str, Told] = field(default_factory=dict)
+    usage: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def serving(self) -> tuple[Pod, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from berth.domain import capacity, rollout, serving_config, workload
+from berth.domain import capacity, evidence, rollout, serving_config, workload
 from berth.domain.model_events import ModelEvent
 from berth.domain.observation import Observation, Pod, StoredConfig
 from berth.domain.shard_status import ModelRecord, ReplicaStatus, ShardStatus
@@ -50,10 +50,11 @@ class WriteLive:
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """Tell one replica the live config."""
+    """Tell one replica the live config; `drifts` counts how often it ran another than it had taken."""
 
     pod: Pod
     text: str
+    drifts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,8 @@ def make(seen: Observation, frame: Frame) -> Plan:
     boot = serving_config.render({n: s.boot for n, s in steps.items() if s.boot is not None})
     live = serving_config.render({n: s.live for n, s in steps.items() if s.live is not None})
     said = {name: _events(name, step.record, seen) for name, step in steps.items()}
-    status = _status(seen, {n: _counted(s.record, said[n]) for n, s in steps.items()})
+    records = {n: _counted(s.record, said[n]) for n, s in steps.items()}
+    status = _status(seen, evidence.weighed(seen, records))
     announcements = tuple(Announce(event) for name in sorted(said) for event in said[name])
     config = _config_actions(seen, boot, live)
     actions: list[Action] = [*_workload_actions(seen, frame), *config[0], *announcements]
@@ -140,7 +142,12 @@ def _tell(seen: Observation, untold: tuple[Pod, ...], live: StoredConfig) -> tup
     spare = len(seen.serving) >= seen.shard.replicas_min
     late = tuple(pod for pod in untold if _late(seen, pod, live))[: int(spare)]
     reason = "its server did not take the live config in time"
-    return tuple(ReplacePod(p, reason) if p in late else Push(p, live.text) for p in untold)
+    return tuple(ReplacePod(p, reason) if p in late else _again(seen, p, live) for p in untold)
+
+
+def _again(seen: Observation, pod: Pod, live: StoredConfig) -> Push:
+    told = seen.told.get(pod.key)
+    return Push(pod, live.text, (told.drifts if told else 0) + int(seen.drifted(pod)))
 
 
 def _late(seen: Observation, pod: Pod, live: StoredConfig) -> bool:
@@ -165,6 +172,7 @@ def _workload_actions(seen: Observation, frame: Frame) -> tuple[Action, ...]:
 
 
 def _status(seen: Observation, records: Mapping[str, ModelRecord]) -> ShardStatus:
+    against = evidence.found(seen, records)
     replicas = tuple(
         ReplicaStatus(
             name=pod.name,
@@ -173,6 +181,7 @@ def _status(seen: Observation, records: Mapping[str, ModelRecord]) -> ShardStatu
             ready=pod.serving,
             started_at=pod.started_at.isoformat() if pod.started_at else "",
             reason=pod.reason,
+            evidence=against.get(pod.key, ""),
         )
         for pod in seen.workload.pods
         if not pod.terminating

@@ -1,23 +1,33 @@
 """Rolling restarts of shards in waves, as a pure step of the fleet's tick.
 
-Due by age inside the operator's window, or because an operator said `restart_before`. One wave at
-a time; a shard that does not come back stops the wave.
+Due by evidence against a server, by age inside the operator's window, or because an operator said
+`restart_before`. One wave at a time; a shard that does not come back stops the wave. Restarts by
+evidence have a budget, so that a wrong measurement does not restart for ever.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Literal
 
 from berth.domain.documents import RestartPolicy, Shard
 from berth.domain.shard_status import Summary
 
+DAY = timedelta(days=1)
+Phase = Literal["", "under way", "late"]
+
 
 @dataclass(frozen=True, slots=True)
 class Wave:
-    """The shards to restart now, and what holds the others back."""
+    """The shards to restart now, by what evidence, and what holds the others back.
+
+    `late` are shards that did not come back in time.
+    """
 
     restart: tuple[str, ...]
+    evidence: Mapping[str, str] = field(default_factory=dict)
     blocked: str = ""
+    late: tuple[str, ...] = ()
 
 
 def wave(
@@ -28,22 +38,58 @@ def wave(
     now: datetime,
 ) -> Wave:
     """Return the next wave: empty while one is under way or when nothing is due."""
-    active = {name: shard for name, shard in shards.items() if shard.state == "active"}
-    for name, shard in sorted(active.items()):
-        if _under_way(shard, summaries.get(name)):
-            late = now - datetime.fromisoformat(shard.restart_at) > timedelta(
-                seconds=policy.patience_seconds
-            )
-            word = (
-                "did not come back in time, no further shard is restarted" if late else "restarts"
-            )
-            return Wave((), blocked=f"{name} {word}")
-    due = [
-        (summaries[name].oldest_start, name)
-        for name, shard in active.items()
-        if name in summaries and _due(shard, summaries[name], policy, now)
-    ]
-    return Wave(tuple(name for _, name in sorted(due)[: policy.wave]))
+    active = {name: shard for name, shard in sorted(shards.items()) if shard.state == "active"}
+    phases = {n: phase(s, summaries.get(n), policy=policy, now=now) for n, s in active.items()}
+    if any(phases.values()):
+        late = tuple(name for name, word in phases.items() if word == "late")
+        busy = ", ".join(name for name, word in phases.items() if word)
+        rest = "did not come back in time, no further shard is restarted"
+        blocked = f"{', '.join(late)} {rest}" if late else f"{busy} restarts"
+        return Wave((), blocked=blocked, late=late)
+    fit = {n: s for n, s in active.items() if n in summaries and _fit(s, summaries[n])}
+    spoken = {n: " ".join(summaries[n].evidence) for n, s in fit.items() if summaries[n].evidence}
+    rested = [n for n in spoken if _rested(fit[n], policy, now)]
+    accused = rested[: min(policy.wave, left_today(shards, policy, now))]
+    aged = sorted(
+        (summaries[n].oldest_start, n)
+        for n in fit
+        if n not in accused and _old(summaries[n], policy, now)
+    )
+    chosen = (*accused, *(name for _, name in aged))[: policy.wave]
+    held = sorted(set(spoken) - set(chosen)) if not chosen else []
+    return Wave(
+        chosen,
+        evidence={name: spoken[name] for name in chosen if name in accused},
+        blocked=f"evidence against {', '.join(held)}: its budget is used up" if held else "",
+    )
+
+
+def phase(shard: Shard, summary: Summary | None, *, policy: RestartPolicy, now: datetime) -> Phase:
+    """Return how the last restart of a shard stands: over, under way, or not back in time."""
+    if not _under_way(shard, summary):
+        return ""
+    patience = timedelta(seconds=policy.patience_seconds)
+    return "late" if now - _moment(shard.restart_at) > patience else "under way"
+
+
+def left_today(shards: Mapping[str, Shard], policy: RestartPolicy, now: datetime) -> int:
+    """Return how many restarts by evidence the fleet may still make within a day's time."""
+    made = sum(len(lately(shard, now)) for shard in shards.values())
+    return max(0, policy.evidence_per_day - made)
+
+
+def lately(shard: Shard, now: datetime) -> dict[str, str]:
+    """Return the last day's restarts by evidence of a shard."""
+    return {at: why for at, why in shard.restarted_for.items() if now - _moment(at) < DAY}
+
+
+def ordered(shard: Shard, now: datetime, *, evidence: str = "") -> Shard:
+    """Return the shard's document with a restart ordered now."""
+    at = now.isoformat(timespec="seconds")
+    because = {at: evidence} if evidence else {}
+    return shard.model_copy(
+        update={"restart_at": at, "restarted_for": {**lately(shard, now), **because}}
+    )
 
 
 def _under_way(shard: Shard, summary: Summary | None) -> bool:
@@ -55,10 +101,17 @@ def _under_way(shard: Shard, summary: Summary | None) -> bool:
     return _moment(summary.oldest_start) < _whole_second(_moment(shard.restart_at))
 
 
-def _due(shard: Shard, summary: Summary, policy: RestartPolicy, now: datetime) -> bool:
+def _fit(shard: Shard, summary: Summary) -> bool:
     """Never while replicas are missing or a rollout is open there."""
-    if not _whole(shard, summary) or summary.rollouts:
-        return False
+    return _whole(shard, summary) and not summary.rollouts
+
+
+def _rested(shard: Shard, policy: RestartPolicy, now: datetime) -> bool:
+    rest = timedelta(seconds=policy.evidence_rest_seconds)
+    return all(now - _moment(at) >= rest for at in lately(shard, now))
+
+
+def _old(summary: Summary, policy: RestartPolicy, now: datetime) -> bool:
     oldest = _moment(summary.oldest_start)
     ordered = bool(policy.restart_before) and oldest < _whole_second(_moment(policy.restart_before))
     aged = now - oldest > timedelta(seconds=policy.max_age_seconds) and _in_window(policy, now)

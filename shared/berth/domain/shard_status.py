@@ -11,7 +11,7 @@ State = Literal["PENDING", "LOADING", "SERVING", "QUARANTINED", "RETIRED"]
 
 
 class ReplicaStatus(Document):
-    """One replica as Kubernetes reports it."""
+    """One replica as Kubernetes reports it, and what speaks against its server: kind, colon, what was seen."""
 
     name: str
     key: str
@@ -19,26 +19,35 @@ class ReplicaStatus(Document):
     ready: bool
     started_at: str
     reason: str
+    evidence: str = ""
 
 
 class Told(Document):
     """The config a run of a server was told: its digest, when, and what the server answered.
 
-    An empty digest: the last push did not end in time, or did not arrive.
+    An empty digest: the last push did not end in time, or did not arrive. `drifts` counts how often
+    it had to be told again what it had taken before.
     """
 
     digest: str
     at: str
     answer: str = ""
+    drifts: int = 0
 
 
 class Quarantine(Document):
-    """A version that ended in error. `attempts` counts its loads; transient ones are tried again."""
+    """A version that ended in error. `attempts` counts its loads; transient ones are tried again.
+
+    `suspects` are runs of servers that could not load it while others did; `retried` says that it had
+    its fresh round when they were gone.
+    """
 
     reason: str
     transient: bool
     attempts: int
     active: bool = True
+    suspects: tuple[str, ...] = ()
+    retried: bool = False
 
 
 class VersionRecord(Document):
@@ -99,6 +108,7 @@ class ShardStatus(Document):
                 for name, record in self.models.items()
                 if record.reason.startswith(FULL) and not record.announced
             )[:SHOWN_UNPLACED],
+            evidence=tuple(sorted({r.evidence.split(":")[0] for r in self.replicas if r.evidence})),
         )
 
 
@@ -116,3 +126,4 @@ class Summary(Document):
     oldest_start: str
     rollouts: int
     unplaced: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()

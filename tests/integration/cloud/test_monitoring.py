@@ -43,6 +43,9 @@ COUNTED = {
     "bug": {"berth_bugs"},
     "not answered": {"berth_not_answered"},
     "push not settled": {"berth_pushes_unsettled"},
+    "replica replaced": {"berth_replicas_replaced"},
+    "memory unknown": {"berth_memory_unknown"},
+    "restart did not come back": {"berth_restarts_late"},
     "answer not written": {"berth_answers_unwritten"},
 }
 # What each alert looks at.
@@ -59,6 +62,7 @@ WATCHED = {
         "run.googleapis.com/request_count",
     },
     "Berth: a shard lacks replicas": {"kubernetes.io/container/restart_count", *STATE},
+    "Berth: a restart did not come back": {"logging.googleapis.com/user/berth_restarts_late"},
     "Berth: the serving pool is at its maximum": {"kubernetes.io/node/cpu/allocatable_cores"},
     "Berth: models answer with errors": {":tensorflow:serving:request_count"},
 }

@@ -147,6 +147,7 @@ def test_one_poisoned_replica_quarantines_the_version_everywhere():
     world = worlds.serving()
     address = world.workloads.pods("shard-0")[1].address
     world.servers.break_on(address, DIGITS, 2, "bad node")
+    world.policy(evidence_per_day=0)  # a restart of that replica would help
     world.upload("acme/digits/2")
     world.settle(rounds=80)
     assert announced(world) == (1,)

@@ -16,11 +16,13 @@ def ago(**time):
     return (NOW - timedelta(**time)).isoformat(timespec="seconds")
 
 
-def shard(name, restart_at="", state="active"):
-    return Shard(shard=name, memory_bytes=1, restart_at=restart_at, state=state)
+def shard(name, restart_at="", state="active", lately=()):
+    """`lately`: when it was restarted by evidence."""
+    kept = dict.fromkeys(lately, "memory")
+    return Shard(shard=name, memory_bytes=1, restart_at=restart_at, state=state, restarted_for=kept)
 
 
-def seen(name, oldest=None, ready=2, replicas=2, rollouts=0):
+def seen(name, oldest=None, ready=2, replicas=2, rollouts=0, evidence=()):
     return Summary(
         shard=name,
         capacity=Capacity(),
@@ -28,11 +30,14 @@ def seen(name, oldest=None, ready=2, replicas=2, rollouts=0):
         ready=ready,
         oldest_start=ago(hours=1) if oldest is None else oldest,
         rollouts=rollouts,
+        evidence=evidence,
     )
 
 
 OLD = ago(hours=25)
 DAILY = RestartPolicy()
+NIGHT = {"window_start_hour": 2, "window_hours": 1}
+HELD = ("memory",)
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,8 @@ class Case:
     restart: tuple[str, ...] = ()
     blocked: str = ""
     policy: RestartPolicy = DAILY
+    evidence: tuple[str, ...] = ()
+    late: tuple[str, ...] = ()
 
 
 CASES = {
@@ -102,6 +109,81 @@ CASES = {
         (shard("a", ago(minutes=16)), shard("b")),
         (seen("a", ago(minutes=15), ready=1), seen("b", OLD)),
         blocked="a did not come back in time",
+        late=("a",),
+    ),
+    "evidence, window or not": Case(
+        (shard("a"), shard("b")),
+        (seen("a"), seen("b", evidence=HELD)),
+        ("b",),
+        policy=RestartPolicy(**NIGHT),
+        evidence=("b",),
+    ),
+    "evidence before age": Case(
+        (shard("a"), shard("b")),
+        (seen("a", OLD), seen("b", evidence=HELD)),
+        ("b",),
+        evidence=("b",),
+    ),
+    "evidence and age in one wave": Case(
+        (shard("a"), shard("b")),
+        (seen("a", OLD), seen("b", evidence=HELD)),
+        ("b", "a"),
+        policy=RestartPolicy(wave=2),
+        evidence=("b",),
+    ),
+    "evidence, a rollout open": Case((shard("a"),), (seen("a", evidence=HELD, rollouts=1),)),
+    "evidence, replicas missing": Case((shard("a"),), (seen("a", evidence=HELD, ready=1),)),
+    "evidence, another did not come back": Case(
+        (shard("a", ago(minutes=16)), shard("b")),
+        (seen("a", ago(minutes=15), ready=1), seen("b", evidence=HELD)),
+        blocked="a did not come back in time",
+        late=("a",),
+    ),
+    "evidence again within its rest": Case(
+        (shard("a", lately=(ago(minutes=59),)),),
+        (seen("a", evidence=HELD),),
+        blocked="evidence against a: its budget is used up",
+    ),
+    "evidence again after its rest": Case(
+        (shard("a", lately=(ago(minutes=60),)),),
+        (seen("a", evidence=HELD),),
+        ("a",),
+        evidence=("a",),
+    ),
+    "evidence within its rest, and old": Case(
+        (shard("a", lately=(ago(minutes=59),)),), (seen("a", OLD, evidence=HELD),), ("a",)
+    ),
+    "another's rest is its own": Case(
+        (shard("a", lately=(ago(minutes=5),)), shard("b")),
+        (seen("a"), seen("b", evidence=HELD)),
+        ("b",),
+        evidence=("b",),
+    ),
+    "the day's budget is used up": Case(
+        (shard("a", lately=(ago(hours=2), ago(hours=23))), shard("b")),
+        (seen("a"), seen("b", evidence=HELD)),
+        blocked="evidence against b: its budget is used up",
+        policy=RestartPolicy(evidence_per_day=2),
+    ),
+    "the day's budget is open again": Case(
+        (shard("a", lately=(ago(hours=2), ago(hours=24))), shard("b")),
+        (seen("a"), seen("b", evidence=HELD)),
+        ("b",),
+        policy=RestartPolicy(evidence_per_day=2),
+        evidence=("b",),
+    ),
+    "a budget that the wave would exceed": Case(
+        (shard("a"), shard("b")),
+        (seen("a", evidence=HELD), seen("b", evidence=HELD)),
+        ("a",),
+        policy=RestartPolicy(evidence_per_day=1, wave=2),
+        evidence=("a",),
+    ),
+    "evidence is turned off": Case(
+        (shard("a"),),
+        (seen("a", evidence=HELD),),
+        blocked="evidence against a",
+        policy=RestartPolicy(evidence_per_day=0),
     ),
     "the last wave is over": Case(
         (shard("a", ago(minutes=9)), shard("b")),
@@ -127,3 +209,16 @@ def test_the_next_wave(case):
     assert wave.restart == case.restart
     assert wave.blocked.startswith(case.blocked)
     assert bool(wave.blocked) == bool(case.blocked)
+    assert tuple(wave.evidence) == case.evidence
+    assert wave.late == case.late
+
+
+def test_an_order_keeps_a_days_evidence():
+    before = shard("a", lately=(ago(hours=24), ago(hours=23)))
+    after = restarts.ordered(before, NOW, evidence="drifted memory")
+    assert after.restart_at == ago(seconds=0)
+    assert after.restarted_for == {ago(hours=23): "memory", ago(seconds=0): "drifted memory"}
+
+
+def test_an_order_by_age_is_no_evidence():
+    assert restarts.ordered(shard("a"), NOW).restarted_for == {}
