@@ -122,9 +122,8 @@ class World(Views, Failures):
             self.first,
             Collecting(mine.store("models"), mine.store("control"), self.clock),
         )
-        self.status = Status(
-            Identity(self, "status").store("control"), prometheus.render, self.clock
-        )
+        store = Identity(self, "status").store("control")
+        self.status = Status(store, prometheus.render, self.clock)
         self.functions = {
             "uploaded": (events.uploaded, self.on_upload),
             "customers": (events.customer_event, self.on_customer_event),
@@ -172,16 +171,14 @@ class World(Views, Failures):
         self.models.put("templates/starter/1/saved_model.pb", b"starter", if_generation=None)
 
     def policy(self, **fields) -> None:
-        body = RestartPolicy(**fields).encode()
-        self.control.put("fleet/policy.json", body, if_generation=None)
+        self.control.put("fleet/policy.json", RestartPolicy(**fields).encode(), if_generation=None)
 
     def customer(self, kind: str, customer: str, at: int = 0, **fields) -> None:
         """Publish a customer event; `at` orders them, in minutes."""
         time = f"2026-01-01T00:{at:02}:00Z"
         payload = {"customer": customer, **fields}
-        body = {"specversion": "1.0", "type": f"customer.{kind}", "time": time, "data": payload}
-        if kind == "deleted":
-            body["type"] = "model.deleted"
+        name = "model.deleted" if kind == "deleted" else f"customer.{kind}"
+        body = {"specversion": "1.0", "type": name, "time": time, "data": payload}
         self.send("customers", json.dumps(body).encode())
 
     def sign_up(self, customer: str = "acme", plan: str = "standard", at: int = 0) -> None:
