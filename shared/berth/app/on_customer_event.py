@@ -52,12 +52,14 @@ class OnCustomerEvent:
             self.outbox.request_shards(*self._follow(event.customer))
             return Outcome("converged", reason="closed by a newer event")
         shards = {*self._follow(event.customer)}
-        shards.update(self._start(ModelName(event.customer, STARTER), account))
+        shards.update(self._start(ModelName(event.customer, names.STARTER), account))
         self.outbox.announce(TrainingRequested(event.customer, account.plan, event.revision))
         earlier = self._earlier(event.customer)
         self.outbox.request_admission(*earlier)
         self.outbox.request_shards(*sorted(shards))
-        return Outcome("changed", model=f"{event.customer}.{STARTER}", shard=account.home_shard)
+        return Outcome(
+            "changed", model=f"{event.customer}.{names.STARTER}", shard=account.home_shard
+        )
 
     def _home(self, event: CustomerEvent) -> str:
         known = control.read(self.control, documents.customer_name(event.customer), Customer)
@@ -70,7 +72,9 @@ class OnCustomerEvent:
 
     def _start(self, name: ModelName, account: Customer) -> tuple[str, ...]:
         """Give the customer the starter model, served in place from the templates folder."""
-        template = control.read(self.control, documents.template_name(STARTER), Template).document
+        template = control.read(
+            self.control, documents.template_name(names.STARTER), Template
+        ).document
         if template is None:
             raise Unavailable("the starter template is not installed")
         starter = AdmittedVersion(
@@ -81,7 +85,7 @@ class OnCustomerEvent:
         fresh = Model(
             customer=name.customer,
             model=name.model,
-            base_path=f"templates/{STARTER}",
+            base_path=f"templates/{names.STARTER}",
             versions={1: starter},
             wants=Wants(account_revision=account.state_revision),
             shard=account.home_shard,

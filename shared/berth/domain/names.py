@@ -15,6 +15,8 @@ MAX_VERSION_STEP = 10**6
 RULE = "1 to 40 of a-z, 0-9 and inner hyphens"
 # The starter models of all lie under this name in the models bucket: it is nobody's.
 RESERVED = "templates"
+# Every customer's first model, served in place from the templates: its folder holds no versions.
+STARTER = "starter"
 SERVING_YAML = "serving.yaml"
 STATUS_SUFFIX = ".status.json"
 
@@ -99,9 +101,15 @@ def parse_upload(name: str) -> VersionName | ModelName | BadName | None:
             return model(parts[0], parts[1])
         if len(parts) < 4 or not parts[3]:
             raise InvalidEvent("objects belong under <customer>/<model>/<version>/")
-        return VersionName(model(parts[0], parts[1]), version(parts[2]))
+        return VersionName(_uploadable(model(parts[0], parts[1])), version(parts[2]))
     except InvalidEvent as error:
         return BadName(answer="/".join(parts[:3]) + STATUS_SUFFIX, reason=str(error))
+
+
+def _uploadable(name: ModelName) -> ModelName:
+    if name.model == STARTER:
+        raise InvalidEvent(f"the model {STARTER!r} is served from the templates: take another name")
+    return name
 
 
 def answerable(name: str) -> bool:

@@ -106,3 +106,11 @@ def test_names_spell_their_folders():
     version = VersionName(DIGITS, 3)
     assert (DIGITS.servable, DIGITS.folder) == ("acme.digits", "acme/digits/")
     assert version.folder == "acme/digits/3/"
+
+
+def test_the_starter_models_folder_holds_no_versions():
+    """It is served from the templates: a version put there could be named, and never be found."""
+    bad = names.parse_upload("acme/starter/2/saved_model.pb")
+    assert isinstance(bad, names.BadName)
+    assert "take another name" in bad.reason
+    assert names.parse_upload("acme/starter/serving.yaml") == names.ModelName("acme", "starter")
