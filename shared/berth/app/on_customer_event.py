@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from berth.app import control, owning, rooms
 from berth.domain import accounts, documents, names, placement
-from berth.domain.documents import STARTER, AdmittedVersion, Customer, Model, Template, Wants
+from berth.domain.documents import AdmittedVersion, Customer, Model, Template, Wants
 from berth.domain.errors import Unavailable
 from berth.domain.model_events import TrainingRequested
 from berth.domain.names import ModelName, VersionName
