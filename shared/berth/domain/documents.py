@@ -15,8 +15,6 @@ from berth.domain.names import ModelName, VersionName
 from berth.domain.policy import RestartPolicy as RestartPolicy
 
 SHOWN_VERSIONS = 16
-# The model that every customer is given at sign-up; no plan counts it.
-STARTER = "starter"
 
 
 class Customer(Document):

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from berth.domain.canonical import Document
-from berth.domain.documents import STARTER, Model, Projection
+from berth.domain.documents import Model, Projection
+from berth.domain.names import STARTER
 from berth.domain.quotas import Quota
 
 HOUR = timedelta(hours=1)

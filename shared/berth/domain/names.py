@@ -15,7 +15,7 @@ MAX_VERSION_STEP = 10**6
 RULE = "1 to 40 of a-z, 0-9 and inner hyphens"
 # The starter models of all lie under this name in the models bucket: it is nobody's.
 RESERVED = "templates"
-# Every customer's first model, served in place from the templates: its folder holds no versions.
+# Every customer's first model, which no plan counts, served in place from the templates: no versions.
 STARTER = "starter"
 SERVING_YAML = "serving.yaml"
 STATUS_SUFFIX = ".status.json"
