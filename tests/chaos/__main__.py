@@ -1,4 +1,4 @@
-"""`python -m tests.chaos`: rounds of chaos, told as a table; not 0 where a promise broke."""
+"""`python -m tests.chaos`: rounds of chaos or samples of SIGKILL, as a table; not 0 where a promise broke."""
 
 import argparse
 import sys
@@ -6,7 +6,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from tests.chaos import play, schedule
+from tests.chaos import play, samples, schedule
 from tests.reliability import report
 
 
@@ -34,7 +34,12 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--write", action="store_true", help="write docs/reliability.md")
+    parser.add_argument(
+        "--samples", type=int, default=0, help="kill each function so often instead"
+    )
     options = parser.parse_args()
+    if options.samples:
+        return _sample(options)
     rounds = []
     for seed in range(options.seed, options.seed + options.rounds):
         with tempfile.TemporaryDirectory(prefix="berth-chaos-") as folder:
@@ -46,6 +51,19 @@ def main():
     if options.write and not broken:
         report.write({"chaos": table(rounds, options.seconds)}, by="make chaos")
     return int(broken)
+
+
+def _sample(options):
+    with tempfile.TemporaryDirectory(prefix="berth-samples-") as folder:
+        killed, left = samples.sample(Path(folder), options.seed, options.samples)
+    for line in left:
+        print(line, file=sys.stderr)
+    rows = ["| function | killed | lost |", "|---|---:|---:|"]
+    rows += [f"| {part} | {killed[part]} | {len(left)} |" for part in samples.FUNCTIONS]
+    print("\n".join(rows), flush=True)
+    if options.write and not left:
+        report.write({"samples": "\n".join(rows)}, by="make chaos")
+    return int(bool(left))
 
 
 if __name__ == "__main__":
