@@ -85,7 +85,7 @@ class Judging:
         Raises Conflict.
         """
         look = self._begin(case, holder)
-        implausible = admission.plausible(case.version, look.model)
+        implausible = admission.plausible(case.version.number, look.model)
         if implausible:
             return self.conclude(case, "REJECTED", implausible)
         answer = self._claim(case, look, digest=case.known.digest)

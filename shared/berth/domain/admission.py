@@ -101,18 +101,11 @@ def _only(listing: Manifest, wanted: tuple[str, ...]) -> Manifest:
     return Manifest(files=tuple(file for file in listing.files if file.name in set(wanted)))
 
 
-def plausible(version: names.VersionName, model: Model | None) -> str:
-    """Return why a version's name is refused, or "".
-
-    Nobody may end "newest wins" for ever. A model that is served from elsewhere (a starter, in place
-    from its template) takes no upload: a server has one base path a name, and a number once loaded
-    is not loaded again from another.
-    """
-    if model and model.base_path != version.model.folder.rstrip("/"):
-        return f"{version.model.servable} is served from {model.base_path}: upload under another model name"
+def plausible(number: int, model: Model | None) -> str:
+    """Return why a version number is refused, or "": nobody may end "newest wins" for ever."""
     newest = max(model.versions, default=0) if model else 0
-    if version.number > newest + names.MAX_VERSION_STEP:
-        return f"version {version.number} is more than 10^6 above the newest ({newest})"
+    if number > newest + names.MAX_VERSION_STEP:
+        return f"version {number} is more than 10^6 above the newest ({newest})"
     return ""
 
 
