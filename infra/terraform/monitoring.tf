@@ -52,6 +52,11 @@ locals {
       message     = "restart did not come back"
       labels      = { shard = "EXTRACT(jsonPayload.shard)" }
     }
+    berth_reservations_kept = {
+      description = "Reservations in a customer's plan that end by themselves, because they could not be given back."
+      message     = "reservation not released"
+      labels      = { function = "EXTRACT(jsonPayload.function)" }
+    }
     berth_answers_unwritten = {
       description = "Verdicts that could not be written beside an upload."
       message     = "answer not written"

@@ -92,6 +92,7 @@ def story():
         world.servers.unreachable = silent
         world.workloads.figures.served = False
         world.uploads.before = _no_answers
+        world.control.before = _reserved_once()
         world.upload("acme/digits/1")
         world.send("shards", b'{"shard": "shard-0"}')
         world.send("customers", b"no JSON")
@@ -123,6 +124,19 @@ def _late(world):
 def _no_answers(kind, name):
     if name.endswith(".status.json"):
         raise Unavailable(f"{kind} {name}: induced")
+
+
+def _reserved_once():
+    """A ledger that can be written once, to reserve, and not again."""
+    written = []
+
+    def check(kind, name):
+        if kind == "put" and name.startswith("ledgers/"):
+            written.append(name)
+            if len(written) > 1:
+                _gone(kind, name)
+
+    return check
 
 
 def _gone(kind, name):

@@ -46,6 +46,7 @@ COUNTED = {
     "replica replaced": {"berth_replicas_replaced"},
     "memory unknown": {"berth_memory_unknown"},
     "restart did not come back": {"berth_restarts_late"},
+    "reservation not released": {"berth_reservations_kept"},
     "answer not written": {"berth_answers_unwritten"},
 }
 # What each alert looks at.
