@@ -4,9 +4,10 @@ Left out, with the reason:
 * times (`at`, `since`, `admitted_at`, revisions of restarts): they tell when, and that differs;
 * generations, resource versions, names and addresses of pods, `said`: they count writes, births, events;
 * what each pod was told: by a push or by its boot. What a pod runs is compared instead;
-* leases: whether they are free is compared, not who held them last;
 * a customer's ledger: when probes began, and places that end by themselves. That nobody holds a place who
-  is still to be judged is compared.
+  is still to be judged is compared;
+* which ends of processes were judged: they happened or not. What came of it is compared;
+* leases: whether they are free is compared, not who held them last.
 """
 
 import json
@@ -100,7 +101,7 @@ def _plain(name, stored):
     body = _shorn(json.loads(stored.data))
     if name.endswith("/status.json"):
         body["replicas"] = sorted((r["ready"], r["reason"]) for r in body["replicas"])
-        del body["told"]
+        del body["told"], body["deaths"]
     if name.startswith("admissions/"):
         del body["lease"]
     if name.endswith("/shard.json"):

@@ -42,7 +42,9 @@ def config(written=3600, generation=1, /, **models):
 
 
 def record(*announced, state="SERVING", **more):
-    return ModelRecord(state=state, announced=announced, document=7, since="then", **more)
+    return ModelRecord(
+        state=state, announced=announced, document=7, since=ago(3600).isoformat(), **more
+    )
 
 
 def seen(

@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from berth.domain import canonical, serving_config
 from berth.domain.documents import Projection, Shard
-from berth.domain.shard_status import ShardStatus, Told
+from berth.domain.shard_status import Quarantine, ShardStatus, Told
 
 AVAILABLE = "AVAILABLE"
 CREATING = ("", "ContainerCreating", "PodInitializing")
@@ -48,6 +49,11 @@ class Pod:
     def key(self) -> str:
         """Identity of one run of the server process: what it was told dies with it."""
         return f"{self.uid}/{self.restarts}"
+
+    @property
+    def ended_key(self) -> str:
+        """The run that `exit` tells of: the one before this, or this one until it begins anew."""
+        return f"{self.uid}/{self.restarts - 1}" if self.started_at else self.key
 
     @property
     def serving(self) -> bool:
@@ -90,7 +96,7 @@ class StoredConfig:
         return canonical.digest(self.text)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Observation:
     """One look at a shard. `reports` maps a serving pod's key to what its server says.
 
@@ -121,14 +127,66 @@ class Observation:
         enough = max(1, math.ceil(self.shard.replicas_min / 2))
         return len(self.serving) >= enough and all(p.key in self.reports for p in self.serving)
 
+    @property
+    def whole(self) -> bool:
+        """Whether no replica is missing: as many as the minimum serve, and none is on its way."""
+        alive = [pod for pod in self.workload.pods if not pod.terminating]
+        return len(self.serving) >= self.shard.replicas_min and len(alive) == len(self.serving)
+
+    def quarantined(self, name: str) -> Mapping[int, Quarantine]:
+        """What is recorded of a servable's versions that ended in error."""
+        record = self.status.models.get(name)
+        return record.quarantined if record else {}
+
+    @cached_property
+    def unproven(self) -> tuple[tuple[str, int], ...]:
+        """(servable, version) of what the live config names and the boot config does not."""
+        booted = self.boot.entries if self.boot else {}
+        return tuple(
+            (name, number)
+            for name, entry in sorted((self.live.entries if self.live else {}).items())
+            for number in entry.versions
+            if name not in booted or number not in booted[name].versions
+        )
+
+    @cached_property
+    def proven(self) -> StoredConfig | None:
+        """The live config without what is unproven still: what the others are told while the pilot loads.
+
+        Proven is what a replica that runs the live config has AVAILABLE.
+        """
+        if self.live is None:
+            return None
+        informed = [pod for pod in self.serving if self.informed(pod)]
+        without = {key for key in self.unproven if not self._has(key, informed)}
+        entries = {}
+        for name, entry in self.live.entries.items():
+            left = tuple(n for n in entry.versions if (name, n) not in without)
+            if left:
+                entries[name] = serving_config.entry(entry.base_path, left)
+        return replace(self.live, text=serving_config.render(entries), entries=entries)
+
     def informed(self, pod: Pod) -> bool:
         """Whether a replica runs the live config: it was told so, or it booted with the same text."""
-        if self.live is None:
-            return False
+        return self.live is not None and self._runs(pod, self.live)
+
+    def running(self, pod: Pod) -> Mapping[str, serving_config.Entry] | None:
+        """What a replica was told, where that is the live config or what is proven of it; else None."""
+        if self.live is None or self.proven is None:
+            return None
+        if self._runs(pod, self.live):
+            return self.live.entries
+        return self.proven.entries if self._runs(pod, self.proven) else None
+
+    def _runs(self, pod: Pod, config: StoredConfig) -> bool:
         told = self.told.get(pod.key)
         if told is not None:
-            return told.digest == self.live.digest
-        return self.boot is not None and self.boot.text == self.live.text and self.booted_after(pod)
+            return told.digest == config.digest
+        return self.boot is not None and self.boot.text == config.text and self.booted_after(pod)
+
+    def _has(self, key: tuple[str, int], pods: Sequence[Pod]) -> bool:
+        found = (self.reports.get(pod.key, {}).get(key[0], {}).get(key[1]) for pod in pods)
+        return any(status is not None and status.state == AVAILABLE for status in found)
 
     def drifted(self, pod: Pod) -> bool:
         """Whether a replica runs another config than it was told: it still serves what the live config
@@ -137,10 +195,10 @@ class Observation:
         A writer that stood still and acted late can take it back; what it was told does not show that.
         """
         report, told = self.reports.get(pod.key, {}), self.told.get(pod.key)
+        entries = self.running(pod)
         since = datetime.fromisoformat(told.at) if told else pod.started_at
-        if self.live is None or since is None or self.now - since < DRIFT_GRACE:
+        if entries is None or since is None or self.now - since < DRIFT_GRACE:
             return False
-        entries = self.live.entries
         return any(
             _strays(entries[name].versions if name in entries else (), said)
             for name, said in report.items()

@@ -8,7 +8,16 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from berth.domain import capacity, evidence, rollout, serving_config, workload
+from berth.domain import (
+    capacity,
+    deaths,
+    evidence,
+    pilot,
+    rollout,
+    serving_config,
+    turns,
+    workload,
+)
 from berth.domain.model_events import ModelEvent
 from berth.domain.observation import Observation, Pod, StoredConfig
 from berth.domain.shard_status import ModelRecord, ReplicaStatus, ShardStatus
@@ -97,19 +106,27 @@ def make(seen: Observation, frame: Frame) -> Plan:
     configs = [config for config in (seen.boot, seen.live) if config is not None]
     names = set(seen.projections).union(*(config.entries for config in configs))
     fits = capacity.fitting(seen)
-    steps = {
-        name: rollout.step(
-            name, seen, mount=frame.mount, fits=name not in seen.projections or name in fits
-        )
-        for name in sorted(names)
-    }
+    judged = deaths.judge(seen)
+    steps = turns.taken(
+        {
+            name: rollout.step(
+                name,
+                seen,
+                mount=frame.mount,
+                fits=name not in seen.projections or name in fits,
+                killers=judged.suspects.get(name),
+            )
+            for name in sorted(names)
+        },
+        seen,
+    )
     boot = serving_config.render({n: s.boot for n, s in steps.items() if s.boot is not None})
     live = serving_config.render({n: s.live for n, s in steps.items() if s.live is not None})
     said = {name: _events(name, step.record, seen) for name, step in steps.items()}
     records = {n: _counted(s.record, said[n]) for n, s in steps.items()}
-    status = _status(seen, evidence.weighed(seen, records))
+    status = _status(seen, evidence.weighed(seen, records), judged.deaths)
     announcements = tuple(Announce(event) for name in sorted(said) for event in said[name])
-    config = _config_actions(seen, boot, live)
+    config = _config_actions(seen, boot, live, withdrawn=bool(judged.suspects))
     actions: list[Action] = [*_workload_actions(seen, frame), *config[0], *announcements]
     quiet = not actions and not config[1]
     if status != seen.status and (announcements or quiet or _judged(seen, status)):
@@ -119,35 +136,44 @@ def make(seen: Observation, frame: Frame) -> Plan:
 
 
 def _config_actions(
-    seen: Observation, boot: str, live: str
+    seen: Observation, boot: str, live: str, *, withdrawn: bool
 ) -> tuple[tuple[Action, ...], tuple[Action, ...]]:
-    """Return the boot config's write (before announcing) and the live config's way to the replicas."""
+    """Return the boot config's write (before announcing) and the live config's way to the replicas.
+
+    `withdrawn`: the stored live config names what ends processes, and no replica is told it any more.
+    """
     first: tuple[Action, ...] = ()
     if seen.boot is None or seen.boot.text != boot:
         first = (WriteBoot(boot, seen.boot.generation if seen.boot else 0),)
-    untold = tuple(pod for pod in seen.serving if not seen.informed(pod) or seen.drifted(pod))
-    if seen.live is not None and untold:
+    untold = pilot.untold(seen)
+    if seen.live is not None and untold and not withdrawn:
         return first, _tell(seen, untold, seen.live)
     if seen.live is None or seen.live.text != live:
         write = WriteLive(live, seen.live.generation if seen.live else 0)
-        return first, (write, *(Push(pod, live) for pod in seen.serving))
+        told = pilot.first(seen, boot=boot, live=live)
+        return first, (write, *(Push(pod, live) for pod in told))
     return first, ()
 
 
-def _tell(seen: Observation, untold: tuple[Pod, ...], live: StoredConfig) -> tuple[Action, ...]:
+def _tell(
+    seen: Observation, untold: tuple[tuple[Pod, StoredConfig], ...], live: StoredConfig
+) -> tuple[Action, ...]:
     """Send the same bytes again, until patience ends: then a replica is replaced, not the shard.
 
     One at a time and only while enough serve: what fails may be our way to them, not they.
     """
     spare = len(seen.serving) >= seen.shard.replicas_min
-    late = tuple(pod for pod in untold if _late(seen, pod, live))[: int(spare)]
+    late = tuple(pod for pod, _ in untold if _late(seen, pod, live))[: int(spare)]
     reason = "its server did not take the live config in time"
-    return tuple(ReplacePod(p, reason) if p in late else _again(seen, p, live) for p in untold)
+    return tuple(
+        ReplacePod(pod, reason) if pod in late else _again(seen, pod, config)
+        for pod, config in untold
+    )
 
 
-def _again(seen: Observation, pod: Pod, live: StoredConfig) -> Push:
+def _again(seen: Observation, pod: Pod, config: StoredConfig) -> Push:
     told = seen.told.get(pod.key)
-    return Push(pod, live.text, (told.drifts if told else 0) + int(seen.drifted(pod)))
+    return Push(pod, config.text, (told.drifts if told else 0) + int(seen.drifted(pod)))
 
 
 def _late(seen: Observation, pod: Pod, live: StoredConfig) -> bool:
@@ -171,7 +197,9 @@ def _workload_actions(seen: Observation, frame: Frame) -> tuple[Action, ...]:
     )
 
 
-def _status(seen: Observation, records: Mapping[str, ModelRecord]) -> ShardStatus:
+def _status(
+    seen: Observation, records: Mapping[str, ModelRecord], deaths: tuple[str, ...]
+) -> ShardStatus:
     against = evidence.found(seen, records)
     replicas = tuple(
         ReplicaStatus(
@@ -186,13 +214,15 @@ def _status(seen: Observation, records: Mapping[str, ModelRecord]) -> ShardStatu
         for pod in seen.workload.pods
         if not pod.terminating
     )
-    present = {replica.key for replica in replicas}
+    alive = [pod for pod in seen.workload.pods if not pod.terminating]
+    present = {key for pod in alive for key in (pod.key, pod.ended_key)}
     return ShardStatus(
         replicas=replicas,
         told={key: told for key, told in sorted(seen.told.items()) if key in present},
         models=dict(sorted(records.items())),
         capacity=capacity.used(seen),
         restart_at=seen.shard.restart_at,
+        deaths=deaths,
     )
 
 
@@ -216,8 +246,14 @@ def _counted(record: ModelRecord, events: tuple[ModelEvent, ...]) -> ModelRecord
 
 def _judged(seen: Observation, status: ShardStatus) -> bool:
     """Whether a quarantine began or ended: the next look must remember, or it would turn back."""
-    before = {n: r.quarantined for n, r in seen.status.models.items() if r.quarantined}
-    return before != {n: r.quarantined for n, r in status.models.items() if r.quarantined}
+    return _memory(seen.status) != _memory(status)
+
+
+def _memory(status: ShardStatus) -> tuple[object, ...]:
+    """What the next look cannot see for itself: quarantines, deaths judged, pushes without an end."""
+    held = {n: r.quarantined for n, r in status.models.items() if r.quarantined}
+    unsettled = {key for key, told in status.told.items() if not told.digest}
+    return held, status.deaths, unsettled
 
 
 def _event(kind: str, name: str, number: int, record: ModelRecord, seen: Observation) -> ModelEvent:

@@ -5,15 +5,21 @@ Pending -> Loading -> Available on the replicas -> Bootable (boot config written
 machine with an older version wanted. Every step is safe to take again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from berth.domain import serving_config
+from berth.domain import records, serving_config
 from berth.domain.documents import Projection
-from berth.domain.observation import AVAILABLE, END, Observation, StoredConfig, VersionStatus
+from berth.domain.observation import (
+    END,
+    Observation,
+    Pod,
+    StoredConfig,
+    VersionStatus,
+)
 from berth.domain.serving_config import Entry
-from berth.domain.shard_status import FULL, ModelRecord, Quarantine, State, VersionRecord
+from berth.domain.shard_status import FULL, ModelRecord, Quarantine, State
 
 # An END that was there before the push is shown until the next sweep (1 s) and tick (100 ms).
 END_GRACE = timedelta(seconds=3)
@@ -33,11 +39,18 @@ class Step:
     record: ModelRecord
 
 
-def step(name: str, seen: Observation, *, mount: str, fits: bool = True) -> Step:
+def step(
+    name: str,
+    seen: Observation,
+    *,
+    mount: str,
+    fits: bool = True,
+    killers: Mapping[int, Quarantine] | None = None,
+) -> Step:
     """Return the next safe step of one servable.
 
     `mount` is where servers see the models bucket; `fits` is False when the shard has no room for
-    what this servable would add.
+    what this servable would add; `killers` are versions that a server's death speaks against now.
     """
     projection = seen.projections.get(name)
     record = _record(name, seen)
@@ -45,13 +58,28 @@ def step(name: str, seen: Observation, *, mount: str, fits: bool = True) -> Step
         return _carried(name, seen, record)
     if projection.retired:
         return _retired(name, seen, record, projection)
-    quarantined = _quarantine(name, seen, record)
-    wanted = wanted_versions(projection, quarantined) or record.announced
+    quarantined = {**_quarantine(name, seen, record), **(killers or {})}
+    withdrawn = _withdrawn(quarantined)
+    record = record.model_copy(
+        update={
+            "quarantined": quarantined,
+            "announced": tuple(n for n in record.announced if n not in withdrawn),
+        }
+    )
     if not fits:
-        return _held(name, seen, record, projection)
+        return _held(name, seen, record, projection, withdrawn)
+    return _onward(name, seen, record, projection, mount=mount)
+
+
+def _onward(
+    name: str, seen: Observation, record: ModelRecord, projection: Projection, *, mount: str
+) -> Step:
+    """AVAILABLE on the replicas, then the boot config, then announced, then old versions dropped."""
+    withdrawn = _withdrawn(record.quarantined)
+    wanted = wanted_versions(projection, record.quarantined) or record.announced
     base_path = f"{mount}/{projection.base_path}"
     ready = bool(wanted) and seen.quorum and _everywhere(name, wanted, seen)
-    boot = _entry(seen.boot, name)
+    boot = _without(_entry(seen.boot, name), withdrawn)
     bootable = boot is not None and set(wanted) <= set(boot.versions)
     announced = record.announced
     if ready and bootable and not seen.stale_starts(START_PATIENCE):
@@ -59,18 +87,19 @@ def step(name: str, seen: Observation, *, mount: str, fits: bool = True) -> Step
     named = tuple(sorted({*announced, *wanted}))
     # A pod that starts now must have what is announced until its end is: the next look drops it.
     booted = {*record.announced, *wanted}
-    facts = {
-        "announced": announced,
-        "quarantined": quarantined,
-        "document": projection.document,
-    }
+    facts = {"announced": announced, "document": projection.document}
     if leaving(name, seen):
         named = ()
     return Step(
         live=serving_config.entry(base_path, named) if named else None,
         boot=serving_config.entry(base_path, booted) if ready else boot,
-        record=_observed(name, seen, record.model_copy(update=facts), wanted),
+        record=records.observed(name, seen, record.model_copy(update=facts), wanted),
     )
+
+
+def _withdrawn(quarantined: Mapping[int, Quarantine]) -> frozenset[int]:
+    """Versions that end processes: they leave every config at once, announced or not."""
+    return frozenset(n for n, held in quarantined.items() if held.active and held.alone)
 
 
 def wanted_versions(
@@ -101,12 +130,17 @@ def leaving(name: str, seen: Observation) -> bool:
 
 
 def _record(name: str, seen: Observation) -> ModelRecord:
-    """The last record, or what the boot config tells when the status document is new or was lost."""
+    """The last record, or what the boot config tells when the status document is new or was lost.
+
+    A servable that was here before and was forgotten must not say again what it said then.
+    """
     known = seen.status.models.get(name)
     if known is not None:
         return known
     boot = _entry(seen.boot, name)
-    return ModelRecord(state="PENDING", announced=boot.versions if boot else ())
+    return ModelRecord(
+        state="PENDING", announced=boot.versions if boot else (), said=seen.status_generation
+    )
 
 
 def _carried(name: str, seen: Observation, record: ModelRecord) -> Step:
@@ -116,20 +150,30 @@ def _carried(name: str, seen: Observation, record: ModelRecord) -> Step:
     return Step(_entry(seen.live, name) or _entry(seen.boot, name), _entry(seen.boot, name), kept)
 
 
-def _held(name: str, seen: Observation, record: ModelRecord, projection: Projection) -> Step:
+def _held(
+    name: str,
+    seen: Observation,
+    record: ModelRecord,
+    projection: Projection,
+    withdrawn: Collection[int],
+) -> Step:
     """No room: what serves goes on serving, what would be added waits with a reason."""
     reason = f"{FULL}: {len(seen.projections)} models within {seen.shard.memory_bytes} bytes"
     state: State = "SERVING" if record.announced else "PENDING"
     held = record.model_copy(update={"reason": reason, "document": projection.document})
     return Step(
-        _entry(seen.live, name), _entry(seen.boot, name), _since(held, record, state, seen.now)
+        _without(_entry(seen.live, name), withdrawn),
+        _without(_entry(seen.boot, name), withdrawn),
+        records.since(held, record, state, seen.now),
     )
 
 
 def _retired(name: str, seen: Observation, record: ModelRecord, projection: Projection) -> Step:
-    """Leave the boot config first, then the live one; retired once no replica serves it."""
+    """No longer announced, then out of the boot config, then of the live one: retired once no replica
+    serves it.
+    """
     gone = _entry(seen.boot, name) is None and _entry(seen.live, name) is None
-    quiet = gone and seen.quorum and all(seen.informed(pod) for pod in seen.serving)
+    quiet = gone and seen.quorum and all(seen.running(pod) is not None for pod in seen.serving)
     unloaded = quiet and all(
         status.state == END
         for pod in seen.serving
@@ -137,7 +181,7 @@ def _retired(name: str, seen: Observation, record: ModelRecord, projection: Proj
     )
     update = record.model_copy(
         update={
-            "announced": () if gone else record.announced,
+            "announced": (),
             "document": projection.document,
             "reason": "" if unloaded else "leaving the replicas",
             "versions": {},
@@ -145,24 +189,32 @@ def _retired(name: str, seen: Observation, record: ModelRecord, projection: Proj
         }
     )
     state: State = "RETIRED" if unloaded else "LOADING"
+    boot = _entry(seen.boot, name) if record.announced else None
     in_boot = _entry(seen.boot, name) is not None
     return Step(
         live=_entry(seen.live, name) if in_boot else None,
-        boot=None,
-        record=_since(update, record, state, seen.now),
+        boot=boot,
+        record=records.since(update, record, state, seen.now),
     )
 
 
 def _quarantine(name: str, seen: Observation, record: ModelRecord) -> dict[int, Quarantine]:
-    """Add versions that ended in error; let transient ones in again once every replica let go."""
+    """Add versions that ended in error; let transient ones in again once every replica let go.
+
+    One that ended a server's process comes again only where no replica is missing.
+    """
     live = _entry(seen.live, name)
     named = set(live.versions) if live else set()
     result: dict[int, Quarantine] = {}
     for number, known in record.quarantined.items():
-        let_go = number not in named and all(seen.informed(pod) for pod in seen.serving)
+        let_go = number not in named and all(
+            seen.running(pod) is not None and _quiet(name, number, pod, seen)
+            for pod in seen.serving
+        )
+        let_go = let_go and (seen.whole or not known.alone)
         again = known.active and known.transient and known.attempts < MAX_ATTEMPTS and let_go
         result[number] = known.model_copy(update={"active": False}) if again else known
-    for number, ended in _ended(name, named, seen).items():
+    for number, ended in _ended(name, seen).items():
         known_attempts = result[number].attempts if number in result else 0
         if number not in result or not result[number].active:
             result[number] = Quarantine(
@@ -173,15 +225,24 @@ def _quarantine(name: str, seen: Observation, record: ModelRecord) -> dict[int, 
     return result
 
 
-def _ended(name: str, named: set[int], seen: Observation) -> dict[int, VersionStatus]:
+def _quiet(name: str, number: int, pod: Pod, seen: Observation) -> bool:
+    """Whether a server has nothing left of a version; one that is silent may have."""
+    if pod.key not in seen.reports:
+        return False
+    status = seen.reports[pod.key].get(name, {}).get(number)
+    return status is None or status.state == END
+
+
+def _ended(name: str, seen: Observation) -> dict[int, VersionStatus]:
     """Versions that ended in error on a replica which has had the time to try them."""
     found: dict[int, VersionStatus] = {}
     for pod in seen.serving:
         told = seen.told.get(pod.key)
-        if not seen.informed(pod) or (told and not _elapsed(told.at, seen.now)):
+        entry = (seen.running(pod) or {}).get(name)
+        if entry is None or (told and not _elapsed(told.at, seen.now)):
             continue
         for number, status in seen.reports.get(pod.key, {}).get(name, {}).items():
-            if number in named and status.state == END and status.code:
+            if number in entry.versions and status.state == END and status.code:
                 found.setdefault(number, status)
     return found
 
@@ -195,62 +256,19 @@ def _everywhere(name: str, versions: tuple[int, ...], seen: Observation) -> bool
 
     What is AVAILABLE without being named is on its way out: a fallback must be named first.
     """
-    live = _entry(seen.live, name)
-    if live is None or not set(versions) <= set(live.versions):
-        return False
-    told = all(seen.informed(pod) for pod in seen.serving)
-    return told and all(_available(name, n, seen) == len(seen.serving) for n in versions)
+    for pod in seen.serving:
+        entry = (seen.running(pod) or {}).get(name)
+        if entry is None or not set(versions) <= set(entry.versions):
+            return False
+    return all(records.available(name, n, seen) == len(seen.serving) for n in versions)
 
 
-def _available(name: str, number: int, seen: Observation) -> int:
-    """On how many serving replicas one version is AVAILABLE."""
-    statuses = (seen.reports.get(pod.key, {}).get(name, {}).get(number) for pod in seen.serving)
-    return sum(status is not None and status.state == AVAILABLE for status in statuses)
-
-
-def _observed(
-    name: str, seen: Observation, record: ModelRecord, wanted: tuple[int, ...]
-) -> ModelRecord:
-    """Fill in states and reasons of the model and of each version that matters now."""
-    versions: dict[int, VersionRecord] = {}
-    for number in sorted({*wanted, *record.announced, *record.quarantined}):
-        replicas = _available(name, number, seen)
-        held = record.quarantined.get(number)
-        if held is not None and held.active:
-            versions[number] = VersionRecord(
-                state="QUARANTINED", reason=held.reason, replicas=replicas
-            )
-        elif number in record.announced:
-            versions[number] = VersionRecord(state="SERVING", replicas=replicas)
-        elif number in wanted:
-            reason = f"available on {replicas} of {len(seen.serving)} replicas"
-            versions[number] = VersionRecord(state="LOADING", reason=reason, replicas=replicas)
-    state, reason = _summary(record, wanted, versions)
-    return _since(
-        record.model_copy(update={"versions": versions, "reason": reason}),
-        seen.status.models.get(name),
-        state,
-        seen.now,
-    )
-
-
-def _summary(
-    record: ModelRecord, wanted: tuple[int, ...], versions: Mapping[int, VersionRecord]
-) -> tuple[State, str]:
-    poisoned = [f"version {n}: {v.reason}" for n, v in versions.items() if v.state == "QUARANTINED"]
-    if not wanted:
-        return "QUARANTINED", "; ".join(poisoned)
-    if record.announced == wanted:
-        return "SERVING", "; ".join(poisoned)
-    return "LOADING", versions[wanted[-1]].reason if wanted[-1] in versions else ""
-
-
-def _since(
-    record: ModelRecord, before: ModelRecord | None, state: State, now: datetime
-) -> ModelRecord:
-    unchanged = before is not None and before.state == state and before.since
-    since = before.since if before is not None and unchanged else now.isoformat(timespec="seconds")
-    return record.model_copy(update={"state": state, "since": since})
+def _without(entry: Entry | None, numbers: Collection[int]) -> Entry | None:
+    """An entry without some versions; None when nothing is left."""
+    if entry is None:
+        return None
+    left = tuple(n for n in entry.versions if n not in numbers)
+    return serving_config.entry(entry.base_path, left) if left else None
 
 
 def _entry(config: StoredConfig | None, name: str) -> Entry | None:

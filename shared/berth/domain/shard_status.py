@@ -36,8 +36,9 @@ class Told(Document):
 
 
 class Quarantine(Document):
-    """A version that ended in error. `attempts` counts its loads; transient ones are tried again.
+    """A version that ended in error, or the server's process with it.
 
+    `attempts` counts its loads; transient ones are tried again, `alone` where a process ended.
     `suspects` are runs of servers that could not load it while others did; `retried` says that it had
     its fresh round when they were gone.
     """
@@ -48,14 +49,16 @@ class Quarantine(Document):
     active: bool = True
     suspects: tuple[str, ...] = ()
     retried: bool = False
+    alone: bool = False
 
 
 class VersionRecord(Document):
-    """One version as observed: its state, why, and on how many replicas it is AVAILABLE."""
+    """One version as observed: its state, why, on how many replicas it is AVAILABLE, since when it serves."""
 
     state: State
     reason: str = ""
     replicas: int = 0
+    since: str = ""
 
 
 class ModelRecord(Document):
@@ -85,13 +88,14 @@ class Capacity(Document):
 
 
 class ShardStatus(Document):
-    """The whole status document."""
+    """The whole status document. `deaths` are the ends of processes that were judged."""
 
     replicas: tuple[ReplicaStatus, ...] = ()
     told: dict[str, Told] = {}
     models: dict[str, ModelRecord] = {}
     capacity: Capacity = Capacity()
     restart_at: str = ""
+    deaths: tuple[str, ...] = ()
 
     def summary(self, shard: str) -> "Summary":
         """Return what a listing of the fleet needs to know."""

@@ -65,7 +65,7 @@ CASES = {
     "an empty shard": Case(settled(seen()), ()),
     "a version to load": Case(
         takeover(live=config(digits=(1,)), report={NAME: {1: AVAILABLE}}),
-        ("WriteLive", "Push", "Push"),
+        ("WriteLive", "Push"),
         (NAME,),
     ),
     "available everywhere": Case(takeover(), ("WriteBoot",), (NAME,)),
@@ -115,7 +115,7 @@ CASES = {
             },
             report={NAME: {1: AVAILABLE}},
         ),
-        ("WriteStatus", "WriteLive", "Push", "Push"),
+        ("WriteStatus", "WriteLive", "Push"),
         (NAME,),
     ),
     "no replica": Case(settled(takeover(**IDLE, pods=())), ()),

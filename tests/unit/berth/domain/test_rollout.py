@@ -244,11 +244,24 @@ CASES = {
         (1,),
         "LOADING",
     ),
+    "retired, announced": Case(
+        takeover(projections={NAME: LEFT}), (1, 2), (1,), (), "LOADING", "leaving"
+    ),
     "retired, in both": Case(
-        takeover(projections={NAME: LEFT}), (1, 2), None, (1,), "LOADING", "leaving"
+        takeover(projections={NAME: LEFT}, records={NAME: record()}),
+        (1, 2),
+        None,
+        (),
+        "LOADING",
+        "leaving",
     ),
     "retired, out of the boot config": Case(
-        takeover(projections={NAME: LEFT}, boot=config()), None, None, (1,), "LOADING", "leaving"
+        takeover(projections={NAME: LEFT}, boot=config(), records={NAME: record()}),
+        None,
+        None,
+        (),
+        "LOADING",
+        "leaving",
     ),
     "retired, out of both": Case(
         takeover(projections={NAME: LEFT}, boot=config(), live=config()), None, None, (), "LOADING"

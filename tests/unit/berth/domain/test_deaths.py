@@ -1,0 +1,158 @@
+"""What an end of a server's process says of the versions it was told."""
+
+from dataclasses import replace
+
+import pytest
+
+from berth.domain import deaths
+from berth.domain.observation import Exit
+from berth.domain.shard_status import Quarantine, ShardStatus, Told, VersionRecord
+from tests.support.shards import NAME, ago, config, pod, projection, record, seen
+
+LIVE = config(60, 2, digits=(1, 2))
+BOOT = config(digits=(1,))
+OOM = Exit(137, "OOMKilled", ago(30))
+SEGV = Exit(139, "Error", ago(30))
+KILLED = Exit(137, "Error", ago(30))
+BOOT_FAILED = Exit(255, "Error", ago(30))
+
+
+def loading(exit_, *, told=None, judged=(), restarts=1, **more):
+    """One replica's run ended; version 2 is in the live config and in no boot config."""
+    dead = pod(1, restarts=restarts, exit=exit_, ready=False)
+    given = {
+        "projections": {NAME: projection(1, 2)},
+        "boot": BOOT,
+        "live": LIVE,
+        "records": {NAME: record(1)},
+        "pods": (dead, pod(2)),
+    }
+    made = seen(**{**given, **more})
+    known = {**made.told} | ({f"u1/{restarts - 1}": told} if told else {})
+    status = replace_status(made.status, deaths=judged)
+    return replace(made, told=known, status=status)
+
+
+def replace_status(status, **changes):
+    return ShardStatus(**{**dict(status), **changes})
+
+
+def accused(made):
+    return {
+        (name, n): (held.attempts, held.transient)
+        for name, numbers in deaths.judge(made).suspects.items()
+        for n, held in numbers.items()
+    }
+
+
+def attempted(digest=LIVE.digest):
+    return Told(digest=digest, at=ago(40).isoformat())
+
+
+@pytest.mark.parametrize("exit_", [OOM, SEGV])
+@pytest.mark.parametrize("told", [None, attempted(), attempted("")])
+def test_a_crash_after_the_push_speaks_against_what_was_to_be_loaded(exit_, told):
+    assert accused(loading(exit_, told=told)) == {(NAME, 2): (1, True)}
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        loading(replace(SEGV, code=0), told=attempted()),
+        loading(replace(SEGV, code=143), told=attempted()),
+        loading(replace(SEGV, at=ago(61)), told=attempted()),
+        loading(SEGV, told=attempted("another config")),
+        loading(KILLED),
+        loading(BOOT_FAILED),
+        loading(SEGV, live=config(60, 2, digits=(1,))),
+    ],
+    ids=[
+        "ended well",
+        "told to end",
+        "before the push",
+        "told another",
+        "killed",
+        "boot",
+        "proven",
+    ],
+)
+def test_other_ends_speak_against_nothing(made):
+    assert accused(made) == {}
+
+
+def test_an_end_of_unknown_cause_counts_where_the_run_was_told_and_three_times():
+    assert accused(loading(KILLED, told=attempted())) == {(NAME, 2): (1, True)}
+    held = Quarantine(reason="r", transient=True, attempts=1, active=False, alone=True)
+    again = {NAME: record(1, quarantined={2: held})}
+    assert accused(loading(KILLED, told=attempted(), records=again)) == {(NAME, 2): (2, True)}
+    assert accused(loading(SEGV, told=attempted(), records=again)) == {(NAME, 2): (2, False)}
+    last = {NAME: record(1, quarantined={2: held.model_copy(update={"attempts": 2})})}
+    assert accused(loading(KILLED, told=attempted(), records=last)) == {(NAME, 2): (3, False)}
+
+
+def test_an_end_is_judged_once_and_remembered_while_its_pod_is_there():
+    first = deaths.judge(loading(SEGV))
+    assert first.deaths == (f"u1/{SEGV.at.isoformat()}",)
+    assert deaths.judge(loading(SEGV, judged=first.deaths)).suspects == {}
+    gone = deaths.judge(loading(SEGV, judged=first.deaths, pods=(pod(2),)))
+    assert gone.deaths == ()
+
+
+def test_what_is_withdrawn_already_is_not_accused_again_nor_anything_else():
+    held = Quarantine(reason="r", transient=True, attempts=1, alone=True)
+    serving = VersionRecord(state="SERVING", since=ago(40).isoformat())
+    known = record(1, quarantined={2: held}, versions={1: serving})
+    assert accused(loading(SEGV, told=attempted(), records={NAME: known})) == {}
+
+
+def announced(exit_, *, before=40, alone=False, deaths_before=(), restarts=1):
+    """Version 2 was announced so many seconds ago, and everything is in the boot config."""
+    held = Quarantine(reason="r", transient=True, attempts=1, active=False, alone=True)
+    known = record(
+        2,
+        versions={2: VersionRecord(state="SERVING", since=ago(before).isoformat())},
+        quarantined={2: held} if alone else {},
+    )
+    only = config(3600, 2, digits=(2,))
+    return loading(
+        exit_, boot=only, live=only, records={NAME: known}, judged=deaths_before, restarts=restarts
+    )
+
+
+EARLIER = (f"u2/{ago(35).isoformat()}",)
+
+
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        (announced(SEGV), {}),
+        (announced(SEGV, deaths_before=EARLIER), {(NAME, 2): (1, True)}),
+        (announced(SEGV, before=629, deaths_before=EARLIER), {(NAME, 2): (1, True)}),
+        (announced(SEGV, before=632, deaths_before=EARLIER), {}),
+        (announced(SEGV, before=20, deaths_before=EARLIER), {}),
+        (announced(SEGV, alone=True), {(NAME, 2): (2, False)}),
+        (announced(SEGV, alone=True, before=100), {(NAME, 2): (2, True)}),
+        (announced(KILLED, deaths_before=EARLIER), {}),
+        (announced(BOOT_FAILED, deaths_before=EARLIER), {}),
+        (announced(BOOT_FAILED, deaths_before=EARLIER, restarts=2), {(NAME, 2): (1, True)}),
+    ],
+)
+def test_a_crash_after_an_announcement(made, expected):
+    assert accused(made) == expected
+
+
+def test_of_what_was_announced_the_newest_is_suspected():
+    old = VersionRecord(state="SERVING", since=ago(500).isoformat())
+    new = VersionRecord(state="SERVING", since=ago(50).isoformat())
+    only = config(3600, 2, digits=(2,), letters=(1,))
+    made = loading(
+        SEGV,
+        boot=only,
+        live=only,
+        records={
+            NAME: record(2, versions={2: new}),
+            "acme.letters": record(1, versions={1: old}),
+        },
+        judged=EARLIER,
+    )
+    assert accused(made) == {(NAME, 2): (1, True)}
