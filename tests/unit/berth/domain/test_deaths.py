@@ -65,6 +65,7 @@ def test_a_crash_after_the_push_speaks_against_what_was_to_be_loaded(exit_, told
         loading(KILLED),
         loading(BOOT_FAILED),
         loading(SEGV, live=config(60, 2, digits=(1,))),
+        loading(Exit(137, "ContainerStatusUnknown", ago(30)), told=attempted()),
     ],
     ids=[
         "ended well",
@@ -74,6 +75,7 @@ def test_a_crash_after_the_push_speaks_against_what_was_to_be_loaded(exit_, told
         "killed",
         "boot",
         "proven",
+        "unseen",
     ],
 )
 def test_other_ends_speak_against_nothing(made):
