@@ -88,7 +88,7 @@ class Judging:
         implausible = admission.plausible(case.version.number, look.model)
         if implausible:
             return self.conclude(case, "REJECTED", implausible)
-        answer = self._claim(case, look, digest=case.known.digest)
+        answer = self._claim(case, look, digest=manifest.upload(case.uploaded))
         if answer.word != "granted":
             return self._turn_away(case, answer)
         report = self._probe(case)

@@ -97,6 +97,14 @@ def digest(manifest: Manifest) -> str:
     return hashlib.sha256("".join(lines).encode(errors="surrogatepass")).hexdigest()
 
 
+def upload(manifest: Manifest) -> str:
+    """Return the identity of one upload: sha256 over names and generations. The same bytes that come
+    again are another upload.
+    """
+    lines = (f"{file.name}\n{file.generation}\n" for file in manifest.files)
+    return hashlib.sha256("".join(lines).encode(errors="surrogatepass")).hexdigest()
+
+
 def check(manifest: Manifest, limits: Limits) -> None:
     """Raise InvalidModel naming every bound that the manifest breaks."""
     problems = [

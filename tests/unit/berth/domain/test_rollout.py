@@ -49,6 +49,14 @@ def first(**more):
 
 SILENT = replace(takeover(), reports=dict(list(takeover().reports.items())[:1]))
 LEFT = projection(1, retired=True)
+SILENCED = {NAME: record()}
+
+
+def left(**more):
+    return takeover(projections={NAME: LEFT}, **more)
+
+
+OUT = left(boot=config(), live=config())
 CASES = {
     "first version, nothing yet": Case(
         seen(projections={NAME: projection(1)}), (1,), None, (), "LOADING"
@@ -244,34 +252,14 @@ CASES = {
         (1,),
         "LOADING",
     ),
-    "retired, announced": Case(
-        takeover(projections={NAME: LEFT}), (1, 2), (1,), (), "LOADING", "leaving"
-    ),
-    "retired, in both": Case(
-        takeover(projections={NAME: LEFT}, records={NAME: record()}),
-        (1, 2),
-        None,
-        (),
-        "LOADING",
-        "leaving",
-    ),
+    "retired, announced": Case(left(), (1, 2), (1,), (), "LOADING", "leaving"),
+    "retired, in both": Case(left(records=SILENCED), (1, 2), None, (), "LOADING", "leaving"),
     "retired, out of the boot config": Case(
-        takeover(projections={NAME: LEFT}, boot=config(), records={NAME: record()}),
-        None,
-        None,
-        (),
-        "LOADING",
-        "leaving",
+        left(records=SILENCED, boot=config()), None, None, (), "LOADING", "leaving"
     ),
-    "retired, out of both": Case(
-        takeover(projections={NAME: LEFT}, boot=config(), live=config()), None, None, (), "LOADING"
-    ),
+    "retired, out of both": Case(OUT, None, None, (), "LOADING"),
     "retired, unloaded": Case(
-        takeover(projections={NAME: LEFT}, boot=config(), live=config(), report=says(v1=UNLOADED)),
-        None,
-        None,
-        (),
-        "RETIRED",
+        left(boot=config(), live=config(), report=says(v1=UNLOADED)), None, None, (), "RETIRED"
     ),
     "retired, no replica to ask": Case(
         takeover(projections={NAME: LEFT}, boot=config(), live=config(), pods=()),
