@@ -10,6 +10,9 @@ from tests.chaos import outside, versions
 
 MOUNT = "/models"
 
+# Seconds for which the kernel takes a killed process apart: its socket still takes connections, and resets them.
+DYING = 0.5
+
 
 def unexplained(failures, kills):
     """The failed predictions that were not in flight on a server that was killed. Pure."""
@@ -17,7 +20,9 @@ def unexplained(failures, kills):
         failure
         for failure in failures
         if not any(
-            kill.uid == failure.uid and failure.start <= kill.end and failure.end >= kill.begin
+            kill.uid == failure.uid
+            and failure.start <= kill.end + DYING
+            and failure.end >= kill.begin
             for kill in kills
             if kill.uid
         )
