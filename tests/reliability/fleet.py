@@ -157,7 +157,7 @@ class Fleet(World):
         told = self.told
         words = {outcome.word for _, outcome in self.outcomes[told.outcomes :]}
         same = told.mutations == self.mutations
-        if told.rounds and same and words <= {"converged"}:
+        if told.rounds and same and words <= {"converged"} and not self._on_probation():
             return False
         told.rounds += 1
         if told.rounds > MAX_ROUNDS:
@@ -167,6 +167,15 @@ class Fleet(World):
         self.tick(3)
         self.send_tick(sweep=True)
         return True
+
+    def _on_probation(self) -> bool:
+        """Whether what a version that serves did before is still held against it."""
+        return any(
+            not held.active
+            for shard in self.workloads._shards()
+            for record in self.shard_status(shard).models.values()
+            for held in record.quarantined.values()
+        )
 
     def tell(self, story: Story, *, overtake: bool = False) -> "Fleet":
         """Tell the rest of a story."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from berth.domain.observation import Exit, Observation, Pod
+from berth.domain.quarantines import PROBATION
 from berth.domain.shard_status import Quarantine
 
 # SIGILL, SIGTRAP, SIGABRT (TensorFlow's CHECK), SIGBUS, SIGFPE, SIGSEGV, SIGSYS: 128 + the signal.
@@ -19,8 +20,7 @@ UNKNOWN = frozenset(
 )  # a kubelet began anew: nobody saw the end
 BOOT_FAILED = 255  # what TF Serving ends with when a model of its boot config did not load
 BOOTS = 2
-# How long after its announcement a version is suspected of a crash, and until when it is the only one.
-PROBATION = timedelta(seconds=600)
+# Until when after its announcement a version is the only one suspected of a crash.
 TRIAL = timedelta(seconds=60)
 MAX_CRASHES = 2
 MAX_DEATHS = 3

@@ -7,27 +7,15 @@ machine with an older version wanted. Every step is safe to take again.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from berth.domain import records, serving_config
+from berth.domain import quarantines, records, serving_config
 from berth.domain.documents import Projection
-from berth.domain.observation import (
-    END,
-    Observation,
-    Pod,
-    StoredConfig,
-    VersionStatus,
-)
+from berth.domain.observation import END, Observation, StoredConfig
 from berth.domain.serving_config import Entry
 from berth.domain.shard_status import FULL, ModelRecord, Quarantine, State
 
-# An END that was there before the push is shown until the next sweep (1 s) and tick (100 ms).
-END_GRACE = timedelta(seconds=3)
 START_PATIENCE = timedelta(seconds=180)
-MAX_ATTEMPTS = 3
-# CANCELLED, UNKNOWN, DEADLINE_EXCEEDED, ABORTED, INTERNAL, UNAVAILABLE: the storage or the server
-# hiccuped. A version was proven to load before it came here, NOT_FOUND included.
-TRANSIENT = frozenset({1, 2, 4, 5, 10, 13, 14})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +46,8 @@ def step(
         return _carried(name, seen, record)
     if projection.retired:
         return _retired(name, seen, record, projection)
-    quarantined = {**_quarantine(name, seen, record), **(killers or {})}
-    withdrawn = _withdrawn(quarantined)
+    quarantined = {**quarantines.judged(name, seen, record), **(killers or {})}
+    withdrawn = quarantines.withdrawn(quarantined)
     record = record.model_copy(
         update={
             "quarantined": quarantined,
@@ -75,7 +63,7 @@ def _onward(
     name: str, seen: Observation, record: ModelRecord, projection: Projection, *, mount: str
 ) -> Step:
     """AVAILABLE on the replicas, then the boot config, then announced, then old versions dropped."""
-    withdrawn = _withdrawn(record.quarantined)
+    withdrawn = quarantines.withdrawn(record.quarantined)
     wanted = wanted_versions(projection, record.quarantined) or record.announced
     base_path = f"{mount}/{projection.base_path}"
     ready = bool(wanted) and seen.quorum and _everywhere(name, wanted, seen)
@@ -93,13 +81,10 @@ def _onward(
     return Step(
         live=serving_config.entry(base_path, named) if named else None,
         boot=serving_config.entry(base_path, booted) if ready else boot,
-        record=records.observed(name, seen, record.model_copy(update=facts), wanted),
+        record=quarantines.remembered(
+            records.observed(name, seen, record.model_copy(update=facts), wanted), wanted, seen.now
+        ),
     )
-
-
-def _withdrawn(quarantined: Mapping[int, Quarantine]) -> frozenset[int]:
-    """Versions that end processes: they leave every config at once, announced or not."""
-    return frozenset(n for n, held in quarantined.items() if held.active and held.alone)
 
 
 def wanted_versions(
@@ -196,59 +181,6 @@ def _retired(name: str, seen: Observation, record: ModelRecord, projection: Proj
         boot=boot,
         record=records.since(update, record, state, seen.now),
     )
-
-
-def _quarantine(name: str, seen: Observation, record: ModelRecord) -> dict[int, Quarantine]:
-    """Add versions that ended in error; let transient ones in again once every replica let go.
-
-    One that ended a server's process comes again only where no replica is missing.
-    """
-    live = _entry(seen.live, name)
-    named = set(live.versions) if live else set()
-    result: dict[int, Quarantine] = {}
-    for number, known in record.quarantined.items():
-        let_go = number not in named and all(
-            seen.running(pod) is not None and _quiet(name, number, pod, seen)
-            for pod in seen.serving
-        )
-        let_go = let_go and (seen.whole or not known.alone)
-        again = known.active and known.transient and known.attempts < MAX_ATTEMPTS and let_go
-        result[number] = known.model_copy(update={"active": False}) if again else known
-    for number, ended in _ended(name, seen).items():
-        known_attempts = result[number].attempts if number in result else 0
-        if number not in result or not result[number].active:
-            result[number] = Quarantine(
-                reason=f"failed to load on a replica: {ended.message[:400]}",
-                transient=ended.code in TRANSIENT,
-                attempts=known_attempts + 1,
-            )
-    return result
-
-
-def _quiet(name: str, number: int, pod: Pod, seen: Observation) -> bool:
-    """Whether a server has nothing left of a version; one that is silent may have."""
-    if pod.key not in seen.reports:
-        return False
-    status = seen.reports[pod.key].get(name, {}).get(number)
-    return status is None or status.state == END
-
-
-def _ended(name: str, seen: Observation) -> dict[int, VersionStatus]:
-    """Versions that ended in error on a replica which has had the time to try them."""
-    found: dict[int, VersionStatus] = {}
-    for pod in seen.serving:
-        told = seen.told.get(pod.key)
-        entry = (seen.running(pod) or {}).get(name)
-        if entry is None or (told and not _elapsed(told.at, seen.now)):
-            continue
-        for number, status in seen.reports.get(pod.key, {}).get(name, {}).items():
-            if number in entry.versions and status.state == END and status.code:
-                found.setdefault(number, status)
-    return found
-
-
-def _elapsed(told_at: str, now: datetime) -> bool:
-    return now - datetime.fromisoformat(told_at) >= END_GRACE
 
 
 def _everywhere(name: str, versions: tuple[int, ...], seen: Observation) -> bool:

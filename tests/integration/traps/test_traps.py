@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from berth.app.promotion import Promotion
-from berth.domain import names, plan, rollout, serving_config
+from berth.domain import names, plan, quarantines, rollout, serving_config
 from berth.domain.observation import Observation, VersionStatus
 from tests.unit.berth.app import worlds
 
@@ -81,7 +81,7 @@ def test_a_missing_path_aborting_the_sweep(careless):
 def test_an_end_that_was_there_before(careless):
     """What a version said when it failed is said until the next sweep after it came back."""
     world = worlds.serving()
-    taken = careless(rollout, "END_GRACE", timedelta(0))
+    taken = careless(quarantines, "END_GRACE", timedelta(0))
     world.mount.broken[DIGITS, 2] = VersionStatus("END", 14, "storage hiccup")
 
     def heal(kind, name):
