@@ -8,6 +8,7 @@ from typing import Any
 
 SERVERS = {"app.kubernetes.io/name": "tensorflow-serving"}
 ROUTER = {"app.kubernetes.io/name": "berth-router"}
+FIGURES = "/apis/metrics.k8s.io/v1beta1/namespaces/berth/pods"
 METADATA = "169.254.169.254"
 _TOKEN = "/computeMetadata/v1/instance/service-accounts/default/token"
 

@@ -5,11 +5,16 @@ from collections.abc import Sequence
 
 from infra.deploy.problems import EXPECTED, Refused
 from infra.deploy.site import Site
-from infra.smoke import cluster, identities, platform
+from infra.smoke import cluster, ends, identities, platform
 from infra.smoke.check import Check, Disproved
 from infra.smoke.target import Target
 
-CHECKS: tuple[Check, ...] = (*identities.CHECKS, *cluster.CHECKS, *platform.CHECKS)
+CHECKS: tuple[Check, ...] = (
+    *identities.CHECKS,
+    *cluster.CHECKS,
+    *ends.CHECKS,
+    *platform.CHECKS,
+)
 
 
 def chosen(only: str) -> tuple[Check, ...]:

@@ -133,11 +133,22 @@ class Target:
 
     def run_pod(self, pod: Mapping[str, Any]) -> str:
         """Run a pod to its end; what it printed. It is gone afterwards. Raises Disproved."""
+        with self._run(pod) as name:
+            return self.kubectl("logs", name)
+
+    def ended(self, pod: Mapping[str, Any]) -> dict[str, Any]:
+        """Run a pod to its end; the pod as the cluster tells it then. Raises Disproved."""
+        with self._run(pod) as name:
+            found: dict[str, Any] = json.loads(self.kubectl("get", "pod", name, "-o", "json"))
+            return found
+
+    @contextmanager
+    def _run(self, pod: Mapping[str, Any]) -> Iterator[str]:
         name = pod["metadata"]["name"]
         self.kubectl("create", "-f", "-", given=json.dumps(pod))
         try:
             until(f"pod {name}", lambda: self._phase(name) in ("Succeeded", "Failed"), seconds=300)
-            return self.kubectl("logs", name)
+            yield name
         finally:
             self.kubectl("delete", "pod", name, "--wait=false", "--ignore-not-found")
 

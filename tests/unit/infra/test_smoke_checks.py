@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from infra import functions, grants
-from infra.smoke import cluster, identities, platform
+from infra.smoke import cluster, ends, identities, platform
 from infra.smoke.attempts import CREATE, DELETE, LIST, PERMISSIONS
 from infra.smoke.check import Disproved, until
 
@@ -74,10 +74,23 @@ class Target:
         return self.known["series"](asked)
 
     def serving_pods(self, shard=""):
-        return [{"status": {"podIP": ADDRESS}}] * 2
+        return [{"metadata": {"name": name}, "status": {"podIP": ADDRESS}} for name in "ab"]
 
     def run_pod(self, pod):
         return self.known["pods"](pod["metadata"]["labels"])
+
+    def ended(self, pod):
+        (container,) = pod["spec"]["containers"]
+        code, reason = self.known["ends"][pod["metadata"]["name"].removeprefix("smoke-1-")]
+        state = {"exitCode": code, "reason": reason, "finishedAt": "2026-01-01T12:00:00Z"}
+        status = {"name": container["name"], "state": {"terminated": state} if reason else {}}
+        return {"metadata": {"name": "x", "uid": "u"}, "status": {"containerStatuses": [status]}}
+
+    def email(self, identity):
+        return f"{identity}@p.iam.gserviceaccount.com"
+
+    def kubectl(self, *words):
+        return self.known[words[0]]
 
 
 def test_identities_that_can_do_what_the_table_says_are_proved():
@@ -225,6 +238,54 @@ def test_a_shard_without_a_pass_or_without_replicas_is_named():
         platform.egress(Target(fleet=fleet(ready=False), **{"entries:list": passes("a", "b")}))
     with pytest.raises(Disproved, match="the fleet"):
         platform.egress(Target(fleet={"shards": {}}))
+
+
+ENDS = {
+    "oom": (137, "OOMKilled"),
+    "segfault": (139, "Error"),
+    "abort": (134, "Error"),
+    "killed": (137, "Error"),
+}
+
+
+def test_ends_that_are_told_apart_are_proved():
+    assert ends.exits(Target(ends=ENDS)) == (
+        "oom: 137 OOMKilled, segfault: 139 Error, abort: 134 Error, killed: 137 Error"
+    )
+
+
+@pytest.mark.parametrize(
+    ("which", "seen", "told"),
+    [
+        ("oom", (137, "Error"), "^oom: 137 Error$"),
+        ("segfault", (1, "Error"), "^segfault: 1 Error$"),
+        ("killed", (137, "OOMKilled"), "^killed: 137 OOMKilled$"),
+        ("abort", (0, ""), "^abort: nothing$"),
+    ],
+)
+def test_an_end_that_is_told_as_another_is_named(which, seen, told):
+    with pytest.raises(Disproved, match=told):
+        ends.exits(Target(ends={**ENDS, which: seen}))
+
+
+def figures(*names):
+    containers = [{"name": "tensorflow-serving", "usage": {"memory": "314Mi"}}]
+    items = [{"metadata": {"name": name}, "containers": containers} for name in names]
+    return json.dumps({"items": items})
+
+
+def test_memory_that_is_told_of_every_server_is_proved():
+    known = Target(auth="yes\n", get=figures("a", "b"))
+    assert ends.memory(known) == "2 servers, at most 314 MiB"
+
+
+@pytest.mark.parametrize(
+    ("may", "names", "told"),
+    [("yes", ("a",), "memory of b$"), ("no", ("a", "b"), "reconcile-shard@.* may not")],
+)
+def test_memory_that_nobody_tells_is_named(may, names, told):
+    with pytest.raises(Disproved, match=told):
+        ends.memory(Target(auth=may, get=figures(*names)))
 
 
 def test_waiting_ends_with_what_was_waited_for():
