@@ -27,14 +27,32 @@ _APP = "tests/unit/berth/app"
 # Each module with the tests that are asked about it.
 TARGETS: dict[str, tuple[str, ...]] = {
     "domain/lease": (f"{_DOMAIN}/test_lease.py", f"{_APP}/test_leasing.py"),
-    "domain/op_policy": (f"{_DOMAIN}/test_op_policy.py", f"{_DOMAIN}/test_savedmodel.py"),
     "edge": ("tests/unit/berth/test_edge.py", "tests/unit/berth/test_edge_lines.py"),
-    "domain/plan": (f"{_DOMAIN}/test_plan.py",),
+    "domain/op_policy": (
+        f"{_DOMAIN}/test_op_policy.py",
+        f"{_DOMAIN}/test_op_policy_roots.py",
+        f"{_DOMAIN}/test_savedmodel.py",
+        f"{_DOMAIN}/test_loading.py",
+    ),
+    "domain/loading": (f"{_DOMAIN}/test_loading.py",),
+    "domain/pilot": (f"{_DOMAIN}/test_pilot.py", f"{_DOMAIN}/test_plan.py"),
+    "domain/batches": (f"{_DOMAIN}/test_batches.py",),
+    "domain/turns": (f"{_DOMAIN}/test_turns.py",),
+    "domain/plan": (
+        f"{_DOMAIN}/test_plan.py",
+        f"{_DOMAIN}/test_pilot.py",
+        f"{_DOMAIN}/test_evidence.py",
+    ),
     "domain/rollout": (
         f"{_DOMAIN}/test_rollout.py",
         f"{_DOMAIN}/test_wanted_versions.py",
         f"{_DOMAIN}/test_plan.py",
     ),
+    "domain/records": (f"{_DOMAIN}/test_rollout.py",),
+    "domain/deaths": (f"{_DOMAIN}/test_deaths.py",),
+    "domain/evidence": (f"{_DOMAIN}/test_evidence.py",),
+    "domain/ledger": (f"{_DOMAIN}/test_ledger.py",),
+    "domain/garbage": (f"{_DOMAIN}/test_garbage.py",),
 }
 _COPIED = ("infra", "k8s", "functions", "docs/schemas", "tests/support", "tests/unit/berth")
 # 0: the tests passed with the change in place. The others are mutmut's and pytest's exit codes.

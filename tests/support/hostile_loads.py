@@ -4,24 +4,29 @@ from berth.protos import tensorflow_pb2 as tf
 from tests.support import graph_parts
 
 BOOL = 10
+LOAD = "may not run while a model loads"
+DICE = f"throws dice and {LOAD}"
+CLOCK = f"reads the clock and {LOAD}"
+BRANCH = f"decides what runs next and {LOAD}"
+OTHER = "is not among the ops that may run while a model loads"
 # Each may serve in a signature, and none may run while a model loads.
 AT_LOAD = {
-    **dict.fromkeys(("RandomUniform", "RandomStandardNormal", "RandomUniformInt"), "throws dice"),
-    **dict.fromkeys(("RandomShuffle", "RandomGamma", "RandomPoissonV2", "RandomCrop"), "throws dice"),
-    **dict.fromkeys(("Multinomial", "TruncatedNormal", "ParameterizedTruncatedNormal"), "throws dice"),
-    **dict.fromkeys(("StatefulUniformInt", "NonDeterministicInts", "RngReadAndSkip"), "throws dice"),
-    **dict.fromkeys(("SampleDistortedBoundingBoxV2", "StatefulTruncatedNormal"), "throws dice"),
-    "Timestamp": "reads the clock",
-    **dict.fromkeys(("If", "StatelessIf", "Case", "While", "StatelessWhile", "For"), "decides what"),
-    **dict.fromkeys(("Switch", "RefSwitch", "Merge", "RefMerge", "Enter", "NextIteration"), "decides what"),
-    **dict.fromkeys(("MatMul", "Sum", "Exp", "Conv2D", "Assert", "CheckNumerics"), "not among the ops"),
-    **dict.fromkeys(("RegexFullMatch", "StringLength", "StringToNumber", "Equal"), "not among the ops"),
-    **dict.fromkeys(("StringToHashBucketFast", "DecodeRaw", "StringJoin"), "not among the ops"),
-    **dict.fromkeys(("DeviceIndex", "StatelessRandomUniformV2", "AsString"), "not among the ops"),
-    **dict.fromkeys(("LookupTableFindV2", "LookupTableSizeV2", "LookupTableExportV2"), "not among the ops"),
-    **dict.fromkeys(("VarIsInitializedOp", "IsVariableInitialized"), "not among the ops"),
-    **dict.fromkeys(("AssignAddVariableOp", "ResourceScatterAdd", "ScatterUpdate"), "not among the ops"),
-    **dict.fromkeys(("TensorArrayV3", "AccumulateNV2", "ParallelDynamicStitch"), "not among the ops"),
+    **dict.fromkeys(("RandomUniform", "RandomStandardNormal", "RandomUniformInt"), DICE),
+    **dict.fromkeys(("RandomShuffle", "RandomGamma", "RandomPoissonV2", "RandomCrop"), DICE),
+    **dict.fromkeys(("Multinomial", "TruncatedNormal", "ParameterizedTruncatedNormal"), DICE),
+    **dict.fromkeys(("StatefulUniformInt", "NonDeterministicInts", "RngReadAndSkip"), DICE),
+    **dict.fromkeys(("SampleDistortedBoundingBoxV2", "StatefulTruncatedNormal"), DICE),
+    "Timestamp": CLOCK,
+    **dict.fromkeys(("If", "StatelessIf", "Case", "While", "StatelessWhile", "For"), BRANCH),
+    **dict.fromkeys(("Switch", "RefSwitch", "Merge", "RefMerge", "Enter", "NextIteration"), BRANCH),
+    **dict.fromkeys(("MatMul", "Sum", "Exp", "Conv2D", "Assert", "CheckNumerics"), OTHER),
+    **dict.fromkeys(("RegexFullMatch", "StringLength", "StringToNumber", "Equal"), OTHER),
+    **dict.fromkeys(("StringToHashBucketFast", "DecodeRaw", "StringJoin"), OTHER),
+    **dict.fromkeys(("DeviceIndex", "StatelessRandomUniformV2", "AsString"), OTHER),
+    **dict.fromkeys(("LookupTableFindV2", "LookupTableSizeV2", "LookupTableExportV2"), OTHER),
+    **dict.fromkeys(("VarIsInitializedOp", "IsVariableInitialized"), OTHER),
+    **dict.fromkeys(("AssignAddVariableOp", "ResourceScatterAdd", "ScatterUpdate"), OTHER),
+    **dict.fromkeys(("TensorArrayV3", "AccumulateNV2", "ParallelDynamicStitch"), OTHER),
 }  # fmt: skip
 
 

@@ -38,7 +38,7 @@ def ask(lease: Lease | None, *, holder: str, now: datetime) -> Answer:
 
 def taken(*, holder: str, now: datetime, seconds: float) -> Lease:
     """Return the lease as its new holder writes it."""
-    return Lease(holder=holder, expires=now + timedelta(seconds=seconds), wanted=False)
+    return Lease(holder=holder, expires=now + timedelta(seconds=seconds))
 
 
 def wanted(lease: Lease) -> Lease:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from berth.domain.graph import MAIN, Graph, Reach, node_of
 from berth.protos import tensorflow_pb2 as tf
 
-_STRING = 7
+_UNTOLD, _STRING = 0, 7
 _REFERENCES = frozenset({"VariableV2", "Variable"})
 _DICE = (
     *("Random", "Stateful", "Multinomial", "ParameterizedTruncatedNormal", "TruncatedNormal"),
@@ -39,7 +39,7 @@ AT_LOAD: frozenset[str] = frozenset(_NAMES.split())
 
 def unsteady(graph: Graph, reach: Reach) -> Iterator[tuple[str, tf.NodeDef, str]]:
     """Return scope, node and reason of all in one walk that need not do the same at every load."""
-    assigned: set[str] = set()
+    assigned: set[bytes] = set()
     writers = _writers(graph, reach)
     for scope, node in reach.nodes:
         if node.op in graph.functions:
@@ -66,13 +66,12 @@ def _why(op: str) -> str:
     return "is not among the ops that may run while a model loads"
 
 
-def _assigns_twice(graph: Graph, scope: str, node: tf.NodeDef, assigned: set[str]) -> str:
+def _assigns_twice(graph: Graph, scope: str, node: tf.NodeDef, assigned: set[bytes]) -> str:
     """Two writes of one variable may come in either order; `assigned` grows."""
     target = graph.node(scope, node_of(node.input[0])) if node.input else None
     if scope != MAIN or target is None or target.op not in _REFERENCES:
         return "writes a variable that cannot be told"
-    shared = target.attr["shared_name"].s if "shared_name" in target.attr else b""
-    name = shared.decode(errors="replace") or target.name
+    name = _attribute(target, "shared_name").s or target.name.encode()
     if name in assigned:
         return "writes a variable a second time, in either order"
     assigned.add(name)
@@ -80,7 +79,7 @@ def _assigns_twice(graph: Graph, scope: str, node: tf.NodeDef, assigned: set[str
 
 
 def _validates(node: tf.NodeDef) -> bool:
-    value = node.attr["validate_shape"] if "validate_shape" in node.attr else tf.AttrValue()
+    value = _attribute(node, "validate_shape")
     return value.b or value.WhichOneof("value") not in (None, "b")
 
 
@@ -88,10 +87,8 @@ def _writers(graph: Graph, reach: Reach) -> dict[bytes, set[tuple[str, str]]]:
     """What writes text, or may, by the variable's shared name; under no name what can write any."""
     found: dict[bytes, set[tuple[str, str]]] = {b"": set()}
     for scope, node in reach.nodes:
-        if node.op == "AssignVariableOp":
-            kind = node.attr["dtype"].type if "dtype" in node.attr else 0
-            if kind in (0, _STRING):
-                found.setdefault(_shared(graph, scope, node), set()).add((scope, node.name))
+        if node.op == "AssignVariableOp" and _attribute(node, "dtype").type in (_UNTOLD, _STRING):
+            found.setdefault(_shared(graph, scope, node), set()).add((scope, node.name))
     return found
 
 
@@ -99,7 +96,7 @@ def _races(
     graph: Graph, writers: dict[bytes, set[tuple[str, str]]], scope: str, node: tf.NodeDef
 ) -> str:
     """A read is of text (a declared asset's path), written once, and waits for that write."""
-    if "dtype" not in node.attr or node.attr["dtype"].type != _STRING:
+    if _attribute(node, "dtype").type != _STRING:
         return "reads a variable while a model loads"
     name = _shared(graph, scope, node)
     waited = {(scope, node_of(ref)) for ref in node.input if ref.startswith("^")}
@@ -112,9 +109,9 @@ def _races(
 def _shared(graph: Graph, scope: str, node: tf.NodeDef) -> bytes:
     """The name of a main graph's variable; empty where it has none or cannot be told."""
     handle = graph.node(scope, node_of(node.input[0])) if scope == MAIN and node.input else None
-    if handle is None or handle.op != "VarHandleOp" or "shared_name" not in handle.attr:
+    if handle is None or handle.op != "VarHandleOp":
         return b""
-    return handle.attr["shared_name"].s
+    return _attribute(handle, "shared_name").s
 
 
 def _reads_reference(graph: Graph, scope: str, node: tf.NodeDef) -> str:
@@ -123,3 +120,8 @@ def _reads_reference(graph: Graph, scope: str, node: tf.NodeDef) -> str:
     if any(source is not None and source.op in _REFERENCES for source in sources):
         return "reads a variable while a model loads"
     return ""
+
+
+def _attribute(node: tf.NodeDef, key: str) -> tf.AttrValue:
+    """An attribute, empty where the node has none: to ask for it by its key would add it."""
+    return node.attr[key] if key in node.attr else tf.AttrValue()

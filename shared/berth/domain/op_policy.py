@@ -71,9 +71,10 @@ def judge(meta: tf.MetaGraphDef) -> tuple[Violation, ...]:
     Raises InvalidModel when the graph is inconsistent or too large.
     """
     graph = Graph(meta)
-    found: dict[Violation, None] = {}
+    found: list[Violation] = []
     for violation in _violations(graph, meta):
-        found[violation] = None
+        if violation not in found:
+            found.append(violation)
         if len(found) >= _MAX_VIOLATIONS:
             break
     return tuple(found)

@@ -9,6 +9,7 @@ from berth.domain.batches import Load
 from berth.domain.deaths import TRIAL
 from berth.domain.observation import Observation
 from berth.domain.rollout import Step
+from berth.domain.serving_config import Entry
 from berth.domain.shard_status import State
 
 WAITS = "waits for its turn to load"
@@ -25,7 +26,9 @@ def taken(steps: Mapping[str, Step], seen: Observation) -> dict[str, Step]:
     begun = batches.begin(waiting, loading, now=seen.now, trial=_trial(steps, seen))
     held = batches.held(begun, waiting)
     return {
-        name: _waiting(name, step, held[name], seen) if name in held else step
+        name: _waiting(name, step, step.live, held[name], seen)
+        if step.live and name in held
+        else step
         for name, step in steps.items()
     }
 
@@ -74,8 +77,10 @@ def _trial(steps: Mapping[str, Step], seen: Observation) -> bool:
     )
 
 
-def _waiting(name: str, step: Step, numbers: frozenset[int], seen: Observation) -> Step:
-    left = tuple(n for n in (step.live.versions if step.live else ()) if n not in numbers)
+def _waiting(
+    name: str, step: Step, wanted: Entry, numbers: frozenset[int], seen: Observation
+) -> Step:
+    left = tuple(n for n in wanted.versions if n not in numbers)
     versions = {
         number: version.model_copy(update={"state": "PENDING", "reason": WAITS})
         if number in numbers
@@ -83,8 +88,8 @@ def _waiting(name: str, step: Step, numbers: frozenset[int], seen: Observation) 
         for number, version in step.record.versions.items()
     }
     record = step.record.model_copy(update={"versions": versions, "reason": WAITS})
-    if record.state == "LOADING" and not set(left) - set(record.announced):
+    if not set(left) - set(record.announced):
         state: State = "SERVING" if record.announced else "PENDING"
         record = records.since(record, seen.status.models.get(name), state, seen.now)
-    live = serving_config.entry(step.live.base_path, left) if step.live and left else None
+    live = serving_config.entry(wanted.base_path, left) if left else None
     return replace(step, live=live, record=record)

@@ -12,6 +12,7 @@ from tests.support.shards import AVAILABLE, NAME, ago, config, pod, projection, 
 LIVE = config(60, 2, digits=(1, 2))
 BOOT = config(digits=(1,))
 LOADING = VersionStatus("LOADING")
+BROKEN = VersionStatus("END", 3, "corrupt")
 
 
 def look(second=None, **more):
@@ -47,6 +48,69 @@ def test_the_others_are_told_what_is_proven_until_the_pilot_has_the_rest():
     assert told(look(LIVE.digest, report={NAME: {1: AVAILABLE, 2: AVAILABLE}})) == {}
 
 
+def test_where_no_replica_runs_the_live_config_the_first_is_told_it():
+    made = look("of old", report={NAME: {1: AVAILABLE}}, untold=("p1", "p2"))
+    assert told(made) == {"p1": (1, 2), "p2": (1,)}
+
+
+def test_where_another_runs_the_live_config_the_first_is_told_what_is_proven():
+    made = look(report={NAME: {1: AVAILABLE, 2: LOADING}}, untold=("p1",))
+    made = replace(made, told={**made.told, "u1/0": Told(digest="old", at=ago(30).isoformat())})
+    assert told(made) == {"p1": (1,)}
+
+
+def test_a_serving_replica_whose_push_did_not_end_is_told_again():
+    made = look("of old", report={NAME: {1: AVAILABLE}})
+    unsettled = {**made.told, "u1/0": Told(digest="", at=ago(30).isoformat())}
+    assert told(replace(made, told=unsettled)) == {"p1": (1, 2), "p2": (1,)}
+
+
+UNLOADED = VersionStatus("END")
+
+
+@pytest.mark.parametrize(
+    ("says", "expected"),
+    [
+        ({NAME: {1: AVAILABLE, 2: BROKEN}}, "p2"),
+        ({NAME: {1: AVAILABLE, 2: UNLOADED}}, "p1"),
+        ({NAME: {1: BROKEN, 2: LOADING}}, "p1"),  # of what is proven
+        ({NAME: {1: AVAILABLE}}, "p1"),
+        ({}, "p1"),
+        (None, "p1"),
+    ],
+    ids=["ended in error", "let go", "another version", "not told", "knows nothing", "silent"],
+)
+def test_the_pilot_is_one_on_which_it_did_not_end_in_error(says, expected):
+    made = look(report={NAME: {1: AVAILABLE}})
+    reports = {"u1/0": says, "u2/0": {NAME: {1: AVAILABLE}}}
+    made = replace(made, reports={key: said for key, said in reports.items() if said is not None})
+    assert [p.name for p in pilot.first(made, boot=BOOT.text, live=LIVE.text)] == [expected]
+
+
+AWAY = {"ready": False}
+RESTARTED = {"ready": False, "restarts": 1}
+
+
+@pytest.mark.parametrize(
+    ("pilots", "digest", "expected"),
+    [
+        (AWAY, LIVE.digest, {}),
+        (AWAY, "", {}),  # it is not known whether it took it
+        (AWAY, "of old", {"p2": (1, 2)}),
+        (AWAY, None, {"p2": (1, 2)}),
+        (RESTARTED, LIVE.digest, {}),  # the run that ended was told
+        (RESTARTED, None, {"p2": (1, 2)}),
+    ],
+)
+def test_a_replica_is_waited_for_if_it_may_have_been_told(pilots, digest, expected):
+    made = look(BOOT.digest, report={NAME: {1: AVAILABLE}})
+    known = {key: one for key, one in made.told.items() if key != "u1/0"}
+    if digest is not None:
+        known["u1/0"] = Told(digest=digest, at=ago(30).isoformat())
+    workload = replace(made.workload, pods=(pod(1, **pilots), pod(2)))
+    assert told(replace(made, workload=workload, told=known)) == expected
+
+
 @pytest.mark.parametrize(
     ("pilots", "expected"),
     [
@@ -59,5 +123,6 @@ def test_the_role_passes_on_only_when_the_end_of_the_pilot_is_known(pilots, expe
     away = replace(made.workload, pods=(pod(1, **pilots), pod(2)))
     gone = replace(made, workload=away)
     assert told(gone) == expected
+    assert told(replace(gone, live=replace(LIVE, updated=ago(179)))) == expected
     later = replace(gone, live=replace(LIVE, updated=ago(180)))
     assert told(later) == {"p2": (1, 2)}
