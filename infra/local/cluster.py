@@ -55,6 +55,7 @@ def _node(here: Site) -> Part:
         environment={"PYTHONPATH": functions.PYTHONPATH, "PYTHONUNBUFFERED": "1"},
         after=("apiserver",),
         restart=True,
+        mend=partial((state / "ready").unlink, missing_ok=True),  # a killed agent's
         grace=30.0,
     )
 

@@ -42,7 +42,7 @@ class Supervisor:
         self._running: dict[str, Running] = {}
         self._deaths: dict[str, int] = {}
         self._due: dict[str, float] = {}
-        self._forgetful: dict[str, Running] = {}
+        self._returning: dict[str, Running] = {}
         self._lock = threading.Lock()
         self._waves: list[list[Node]] = []
         self._state = State(process.identify(os.getpid()))
@@ -73,8 +73,8 @@ class Supervisor:
             for name, running in list(self._running.items()):
                 if running.process.poll() is not None:
                     self._died(name, running)
-            for name, running in list(self._forgetful.items()):
-                self._restore(name, running)
+            for name, running in list(self._returning.items()):
+                self._greet(name, running)
             self._adopt()
             every()
 
@@ -153,23 +153,21 @@ class Supervisor:
             del self._due[name]
             if running.part.mend is not None:
                 running.part.mend()
-            fresh = self._launch(running.part)
-            if running.part.restored is not None:
-                self._forgetful[name] = fresh
+            self._returning[name] = self._launch(running.part)
 
-    def _restore(self, name: str, running: Running) -> None:
-        """Give a part that is ready again what it forgot; where that fails, at the next look."""
-        restored = running.part.restored
-        if running.process.poll() is not None or restored is None:
-            del self._forgetful[name]
+    def _greet(self, name: str, running: Running) -> None:
+        """Say when a part is ready again, with what it forgot; where that fails, at the next look."""
+        if running.process.poll() is not None:
+            del self._returning[name]
         elif running.part.ready():
             try:
-                restored()
+                if running.part.restored is not None:
+                    running.part.restored()
             except (RuntimeError, requests.RequestException) as error:
                 self._say(f"{name}: not restored yet: {error}")
                 return
-            del self._forgetful[name]
-            self._say(f"{name}: restored")
+            del self._returning[name]
+            self._say(f"{name}: ready again")
 
     def _pause(self, name: str, running: Running) -> float:
         if time.monotonic() - running.since > 6 * _SLOWEST_RESTART:

@@ -48,9 +48,7 @@ class Adopted:
 
     def wait(self) -> int | None:
         """Return None when it has ended: only its parent is told how."""
-        waiting = select.poll()
-        waiting.register(self._handle, select.POLLIN)
-        waiting.poll()
+        _ended(self._handle, None)
         return None
 
     def terminate(self) -> None:
@@ -67,7 +65,7 @@ class Adopted:
 
 
 def adopt(note: Note | None) -> Adopted | None:
-    """The process of a note, if it still runs."""
+    """The process of a note, if any thread of it still runs: as long as one does, its ports are taken."""
     if note is None:
         return None
     try:
@@ -75,11 +73,15 @@ def adopt(note: Note | None) -> Adopted | None:
     except ProcessLookupError:
         return None
     with contextlib.suppress(psutil.NoSuchProcess):
-        process = psutil.Process(note.pid)
-        if (
-            abs(process.create_time() - note.start) < _SAME_START
-            and process.status() != psutil.STATUS_ZOMBIE
-        ):
+        same = abs(psutil.Process(note.pid).create_time() - note.start) < _SAME_START
+        if same and not _ended(handle, 0):
             return Adopted(note.pid, handle)
     os.close(handle)
     return None
+
+
+def _ended(handle: int, milliseconds: int | None) -> bool:
+    """Whether the last thread of a pidfd's process ended, at the latest after so long (None: wait)."""
+    waiting = select.poll()
+    waiting.register(handle, select.POLLIN)
+    return bool(waiting.poll(milliseconds))

@@ -204,10 +204,10 @@ def test_a_killed_function_is_started_again_and_named(echo):
 
 def killed(echo, part):
     """Kill a part; return when another one has been given what it forgot."""
-    before, said = echo.stack.parts[part], echo.stack.folder.log.read_text().count(f"{part}: rest")
+    before, said = echo.stack.parts[part], echo.stack.folder.log.read_text().count(f"{part}: ready")
     os.kill(before, signal.SIGKILL)
     until(lambda: echo.stack.parts.get(part, before) != before)
-    until(lambda: echo.stack.folder.log.read_text().count(f"{part}: rest") > said)
+    until(lambda: echo.stack.folder.log.read_text().count(f"{part}: ready") > said)
 
 
 def test_pubsub_that_was_killed_is_given_its_topics_and_subscriptions_again(echo):
