@@ -72,7 +72,7 @@ cloud: venv tools ## Plans, applies, deploys and destroys with real OpenTofu, wi
 .PHONY: e2e
 e2e: venv tools ## The whole of Berth on a local stack of its own
 	$(PYTEST) tests/e2e
-	$(PYTEST) tests/chaos --ignore=tests/chaos/test_round.py
+	$(PYTEST) tests/chaos
 
 .PHONY: chaos
 chaos: venv tools ## Kill everything at random under load: [ROUNDS=5] [SEED=1] [SECONDS=60]; docs/reliability.md

@@ -1,7 +1,7 @@
 """Kills parts of a stack as a schedule says, and keeps the log of what it killed and when."""
 
 import contextlib
-import os
+import re
 import signal
 import time
 from dataclasses import dataclass
@@ -13,14 +13,16 @@ import urllib3
 from infra.demo.replicas import NAMESPACE
 from infra.local import storage
 from tests.chaos import schedule
+from tests.chaos.ending import Ending
 from tests.support.e2e import until
 
 PATIENCE = 90.0
+_ENDED = re.compile(r"(\S+) \(pid \d+\) ended: ")
 
 
 @dataclass(frozen=True, slots=True)
 class Killed:
-    """One kill that was done: from the first moment it may have been felt to the process's end."""
+    """One kill that was done: from the first moment it may have been felt to the end that was seen."""
 
     target: str
     what: str
@@ -32,13 +34,18 @@ class Killed:
 class Killer:
     """Kills; every kill waits until it hurts as the schedule means it."""
 
-    def __init__(self, stack, replicas):
-        self._stack, self._replicas = stack, replicas
+    def __init__(self, stack, replicas, before=None):
+        """`before` maps a part to what is done before it is killed."""
+        self._stack, self._replicas, self._before = stack, replicas, before or {}
         self._api = kubernetes.client.CoreV1Api(
             kubernetes.config.new_client_from_config(stack.environment["KUBECONFIG"])
         )
-        self._restored = {"pubsub": 0, "storage": 0}
         self.log = []
+
+    @property
+    def parts(self):
+        """The names of the stack's parts."""
+        return self._stack.parts.keys()
 
     def close(self):
         self._api.api_client.close()
@@ -58,14 +65,16 @@ class Killer:
             self._pod(target)
         else:
             if target in schedule.PLATFORM:
-                until("the platform is whole", self.whole, seconds=PATIENCE)
+                until("the platform is whole", self._platform, seconds=PATIENCE)
             self._part(target)
 
-    def whole(self):
-        """Whether every part of the platform runs, ready, with all that it had forgotten."""
-        said = self._stack.folder.log.read_text()
-        back = all(said.count(f"{n}: restored") >= k for n, k in self._restored.items())
-        return back and set(schedule.PLATFORM) <= set(self._stack.parts) and self._answers()
+    def whole(self, parts=schedule.PARTS):
+        """Whether these parts are ready, with all that they had forgotten."""
+        gone = away(self._stack.folder.log.read_text())
+        return not gone & set(parts) and set(parts) <= set(self._stack.parts) and self._answers()
+
+    def _platform(self):
+        return self.whole(schedule.PLATFORM)
 
     def _answers(self):
         try:
@@ -77,13 +86,13 @@ class Killer:
     def _part(self, name):
         until(f"{name} runs", lambda: psutil.pid_exists(self._stack.parts.get(name, -1)))
         process = psutil.Process(self._stack.parts[name])
+        if name in self._before:
+            self._before[name]()
         begin = time.monotonic()
         if name == "storage":
             _stop_between_writes(process, self._stack.folder.path / "storage" / "objects")
         process.kill()
-        if name in self._restored:
-            self._restored[name] += 1
-        self._note(name, f"pid {process.pid}", "", begin)
+        self.log.append(Killed(name, f"pid {process.pid}", "", begin, time.monotonic()))
         until(f"another {name}", lambda: self._stack.parts.get(name) != process.pid, seconds=60)
 
     def _pod(self, target):
@@ -92,26 +101,37 @@ class Killer:
         def spare():
             """Whether there is a shard with two servers alive: one of them is chosen."""
             for shard in sorted({r.shard for r in self._replicas.ready()}):
-                alive = [r for r in self._replicas.ready(shard) if _server(r) is not None]
+                servers = [(r, _server(r)) for r in self._replicas.ready(shard)]
+                alive = [one for one in servers if one[1] is not None]
                 if len(alive) >= 2:
-                    chosen[:] = [alive[len(self.log) % len(alive)]]
+                    chosen[:] = alive[len(self.log) % len(alive)]
                     return True
             return False
 
-        until("a shard has a replica to spare", spare, seconds=PATIENCE)
-        (replica,) = chosen
-        process, begin = _server(replica), time.monotonic()
-        if target == "pod killed":
-            process.kill()
-        else:
+        if target == "pod deleted":
             until("the API server answers", self._answers, seconds=PATIENCE)
+        until("a shard has a replica to spare", spare, seconds=PATIENCE)
+        replica, process = chosen
+        with contextlib.closing(Ending(process.pid)) as ending:
             begin = time.monotonic()
-            self._replicas.kill(replica)
-        until("the server is gone", lambda: not _runs(process), seconds=30)
-        self._note(target, f"{replica.name} of {replica.shard}", replica.uid, begin)
+            if target == "pod killed":
+                process.kill()
+            else:
+                self._replicas.kill(replica)
+            end = ending.wait(30)
+        what = f"{replica.name} of {replica.shard}, gone after {1000 * (end - begin):.0f} ms"
+        self.log.append(Killed(target, what, replica.uid, begin, end))
 
-    def _note(self, target, what, uid, begin):
-        self.log.append(Killed(target, what, uid, begin, time.monotonic()))
+
+def away(said):
+    """The parts that ended and are not ready again, by what the stack's supervisor said. Pure."""
+    found = set()
+    for line in said.splitlines():
+        if ended := _ENDED.match(line):
+            found.add(ended[1])
+        elif line.endswith(": ready again"):
+            found.discard(line.removesuffix(": ready again"))
+    return found
 
 
 def _stop_between_writes(process, objects):
@@ -136,9 +156,3 @@ def _server(replica):
             ):
                 return process
     return None
-
-
-def _runs(process):
-    with contextlib.suppress(psutil.NoSuchProcess):
-        return process.status() != psutil.STATUS_ZOMBIE and os.path.exists(f"/proc/{process.pid}")
-    return False

@@ -7,8 +7,10 @@ import time
 from datetime import UTC, datetime
 
 import requests
+from cloudevents.http import CloudEvent
 from google.api_core import exceptions
 
+from berth import events
 from infra.demo import damage
 from tests.chaos import versions
 
@@ -91,6 +93,13 @@ class Outside:
         }
         self._told.append(event)
         self.publish("BERTH_CUSTOMER_TOPIC", event)
+
+    def told(self):
+        """The events that were told, as Berth reads them."""
+        for event in self._told:
+            data = base64.b64encode(json.dumps(event).encode()).decode()
+            message = {"message": {"data": data, "messageId": event["id"]}}
+            yield events.customer_event(CloudEvent({"type": "told", "source": "here"}, message))
 
     def tell_again(self):
         """What an emulator that was killed forgot: nobody knows what, so all of it."""

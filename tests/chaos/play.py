@@ -10,14 +10,12 @@ import psutil
 from infra.demo.fleet import Fleet, NotAsItShouldBe
 from infra.local import stack
 from infra.local.layout import Options
-from tests.chaos import outside, promises, schedule, versions
+from tests.chaos import outside, promises, recovery, schedule, versions
+from tests.chaos.dead_letters import DeadLetters
 from tests.chaos.killer import Killer
 from tests.chaos.load import Load
 from tests.chaos.outside import AWAY, Outside
 from tests.support.e2e import until
-
-SETTLE_SECONDS = 170.0  # the longest lease that a dead holder leaves, and what follows it
-TICK_SECONDS = 4.0
 
 
 @dataclass
@@ -50,10 +48,13 @@ def play(folder, seed, seconds):
     try:
         os.environ.update(running.environment)
         fleet = Fleet(running.environment)
-        killer = Killer(running, fleet.replicas)
+        dead = DeadLetters(running.environment)
+        killer = Killer(running, fleet.replicas, before={"pubsub": dead.collect})
         people = Outside(fleet, folder)
         try:
+            dead.begin()
             _told(found, people, killer, fleet, seconds)
+            found.broken += [f"dead letter: {one}" for one in dead.found()]
             started = [family, *family.children(recursive=True)]
         finally:
             killer.close()
@@ -68,6 +69,8 @@ def play(folder, seed, seconds):
 
 def _told(found, people, killer, fleet, seconds):
     until("the first replicas", lambda: len(fleet.replicas.ready()) >= 4, seconds=90)
+    spared = set(killer.parts) ^ set(schedule.PARTS)
+    found.broken += [f"no part, or one that no schedule kills: {one}" for one in spared]
     people.settle()
     loaded = [f"{outside.name(c)}.own" for c in (0, 1, outside.TAKER_BACK, outside.WITH_TWO)]
     for servable in loaded:
@@ -112,26 +115,23 @@ def _chaos(found, people, killer, seconds):
     actor.start()
     try:
         killer.run(schedule.draw(found.seed, seconds), lost)
-    except NotAsItShouldBe as error:
+    except (NotAsItShouldBe, TimeoutError) as error:
         found.broken.append(f"a part that was killed did not come back: {error}")
         lost.set()
     actor.join(180)
 
 
 def _recover(found, people, killer, fleet):
-    """Publish again what Pub/Sub forgot, tick, and wait until every promise holds."""
-    began = time.monotonic()
-    left = ["nothing was looked at"]
+    """Publish again what Pub/Sub forgot, and wait until every promise holds."""
+
+    def look():
+        return promises.open_promises(fleet, people.wanted(), people.verdicts(), [*people.told()])
+
     try:
-        until("the platform is whole", killer.whole, seconds=90)
+        until("every part is ready", killer.whole, seconds=90)
         people.tell_again()
-        while left and time.monotonic() - began < SETTLE_SECONDS:
-            ticked = time.monotonic()
-            people.publish("BERTH_TICK_TOPIC", {"sweep": True})
-            while left and time.monotonic() - ticked < TICK_SECONDS:
-                left = promises.open_promises(fleet, people.wanted(), people.verdicts())
-                time.sleep(0.2 if left else 0)
     except (*AWAY, NotAsItShouldBe) as error:
-        left.append(repr(error))
-    found.settled = time.monotonic() - began
+        found.broken.append(repr(error))
+        return
+    left, found.settled = recovery.until_kept(look, people, sweep=True)
     found.broken += left

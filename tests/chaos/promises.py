@@ -4,14 +4,9 @@ import json
 
 import requests
 
-from berth.domain import documents, rollout, serving_config
-from berth.domain.documents import Model, Projection
-from tests.chaos import outside, versions
-
-MOUNT = "/models"
-
-# Seconds for which the kernel takes a killed process apart: its socket still takes connections, and resets them.
-DYING = 0.5
+from berth.domain.documents import Admission, Model
+from berth.domain.shard_status import ShardStatus
+from tests.chaos import outside, rebuilt, versions
 
 
 def unexplained(failures, kills):
@@ -20,18 +15,22 @@ def unexplained(failures, kills):
         failure
         for failure in failures
         if not any(
-            kill.uid == failure.uid
-            and failure.start <= kill.end + DYING
-            and failure.end >= kill.begin
+            kill.uid == failure.uid and failure.start <= kill.end and failure.end >= kill.begin
             for kill in kills
             if kill.uid
         )
     ]
 
 
-def open_promises(fleet, wanted, verdicts):
-    """What does not hold yet, one line each; empty when everything does."""
-    return [*_unanswered(fleet, verdicts), *_unserved(fleet, wanted), *_not_as_rebuilt(fleet)]
+def open_promises(fleet, wanted, verdicts, told):
+    """What does not hold yet, one line each; empty when everything does.
+
+    `told` are the customers' events. Every replica is asked about every model when the rest holds.
+    """
+    found = [*_unanswered(fleet, verdicts), *_unserved(fleet, wanted)]
+    state = _read(fleet)
+    found += rebuilt.differences(state, told)
+    return found or [*_not_as_announced(fleet, state)]
 
 
 def _unanswered(fleet, verdicts):
@@ -67,40 +66,33 @@ def _answers_as_its_own(fleet, replica, servable, version):
         yield f"{servable} {version} on {replica.name} answers {said}"
 
 
-def _not_as_rebuilt(fleet):
-    """Derive what follows from the models' documents, and compare it with what is stored."""
-    wanted, configs = _rebuilt(fleet)
-    stored = {}
-    for blob in fleet.storage.list_blobs(fleet.control, prefix="shards/"):
-        shard, _, rest = blob.name.removeprefix("shards/").partition("/")
-        if rest.startswith("models/"):
-            stored[f"{shard}/{rest.removeprefix('models/')}"] = dict(blob.metadata)
-        elif rest in ("boot/models.config", "live/models.config"):
-            there = serving_config.parse(blob.download_as_bytes().decode())
-            if there != configs.get(shard, {}):
-                yield f"{blob.name} is {there}, and not as rebuilt"
-    for key in sorted({*wanted, *stored}):
-        if _told(wanted.get(key)) != _told(stored.get(key)):
-            yield f"the projection {key} is {stored.get(key)}, rebuilt {wanted.get(key)}"
+def _not_as_announced(fleet, state):
+    """Ask every ready replica about every model ever named: it serves what its shard announces, no more."""
+    names = {*state.all("models/", Model)}
+    names |= {name.partition("/")[0] for name in state.all("admissions/", Admission)}
+    for shard, status in state.shards("status.json", ShardStatus).items():
+        ready = fleet.replicas.ready(shard)
+        if {r.name for r in ready} != (said := {r.name for r in status.replicas if r.ready}):
+            yield f"{shard} says that {sorted(said)} are ready, not {[r.name for r in ready]}"
+        for replica in ready:
+            for name in sorted({*names, *status.models}):
+                record = status.models.get(name)
+                announced = set(record.announced) if record else set()
+                if (found := _available(fleet, replica, name)) != announced:
+                    yield f"{name} on {replica.name}: {found} available, announced {announced}"
 
 
-def _rebuilt(fleet):
-    """Every projection, and every shard's config, as the models' documents have them."""
-    projections, configs = {}, {}
-    for blob in fleet.storage.list_blobs(fleet.control, prefix="models/"):
-        model = Model.decode(blob.download_as_bytes())
-        projection = documents.project(model, generation=blob.generation)
-        numbers = () if projection.retired else rollout.wanted_versions(projection, {})
-        for shard in model.shards:
-            projections[f"{shard}/{model.name.servable}"] = projection.metadata()
-            if numbers:
-                entry = serving_config.entry(f"{MOUNT}/{model.base_path}", numbers)
-                configs.setdefault(shard, {})[model.name.servable] = entry
-    return projections, configs
-
-
-def _told(metadata):
-    return metadata and (Projection.from_metadata(metadata), metadata["document"])
+def _read(fleet):
+    control = {
+        blob.name: rebuilt.Stored(
+            blob.download_as_bytes(), dict(blob.metadata or {}), blob.generation
+        )
+        for blob in fleet.storage.list_blobs(fleet.control)
+        if not blob.name.endswith("lease.json")
+    }
+    models = fleet.storage.bucket(fleet.environment["BERTH_MODELS_BUCKET"])
+    crc = {blob.name: blob.crc32c for blob in fleet.storage.list_blobs(models)}
+    return rebuilt.State(control, crc)
 
 
 def _available(fleet, replica, servable):

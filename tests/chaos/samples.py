@@ -7,11 +7,12 @@ from collections import Counter
 
 import psutil
 
-from infra.demo.fleet import Fleet, NotAsItShouldBe
+from infra.demo.fleet import Fleet
 from infra.local import stack
 from infra.local.layout import Options
-from tests.chaos import outside, promises, versions
-from tests.chaos.outside import AWAY, Outside
+from tests.chaos import outside, promises, recovery, versions
+from tests.chaos.dead_letters import DeadLetters
+from tests.chaos.outside import Outside
 from tests.support.e2e import until
 
 FUNCTIONS = (
@@ -23,8 +24,6 @@ FUNCTIONS = (
     "on_customer_event",
     "reconcile_fleet",
 )
-SETTLE_SECONDS = 170.0
-TICK_SECONDS = 4.0
 
 
 class Causes:
@@ -69,10 +68,19 @@ def sample(folder, seed, each):
         fleet = Fleet(running.environment)
         people = Outside(fleet, folder)
         try:
+            dead = DeadLetters(running.environment)
+            dead.begin()
             until("the first replicas", lambda: len(fleet.replicas.ready()) >= 4, seconds=90)
             causes = Causes(people)
             killed = _kill(running, causes, random.Random(seed), each)
-            return killed, _left(people, fleet, causes)
+
+            def look():
+                return promises.open_promises(
+                    fleet, causes.wanted, causes.verdicts, [*people.told()]
+                )
+
+            left, _ = recovery.until_kept(look, people, sweep=False)
+            return killed, [*left, *(f"dead letter: {one}" for one in dead.found())]
         finally:
             people.close()
             fleet.close()
@@ -113,18 +121,3 @@ def _lines(running, part):
 def _runs(running, part):
     pid = running.parts.get(part)
     return pid is not None and psutil.pid_exists(pid)
-
-
-def _left(people, fleet, causes):
-    """What does not hold when everything had its time; ticks come as they do, only sooner."""
-    began, left = time.monotonic(), ["nothing was looked at"]
-    while left and time.monotonic() - began < SETTLE_SECONDS:
-        ticked = time.monotonic()
-        people.publish("BERTH_TICK_TOPIC", {"sweep": False})
-        try:
-            while left and time.monotonic() - ticked < TICK_SECONDS:
-                left = promises.open_promises(fleet, causes.wanted, causes.verdicts)
-                time.sleep(0.2 if left else 0)
-        except (*AWAY, NotAsItShouldBe) as error:
-            left = [repr(error)]
-    return left

@@ -14,9 +14,14 @@ FUNCTIONS = (
     "status",
 )
 # What keeps the state or carries the messages: one of them at a time.
-PLATFORM = ("pubsub", "storage", "apiserver", "etcd", "relay", "ticker", "node")
+PLATFORM = (
+    *("pubsub", "storage", "relay", "ticker"),
+    *("etcd", "apiserver", "controller-manager", "scheduler", "node"),
+)
+# Every process of the local stack.
+PARTS = (*FUNCTIONS, *PLATFORM)
 PODS = ("pod killed", "pod deleted")
-EVERYTHING = (*FUNCTIONS, *PLATFORM, *PODS)
+EVERYTHING = (*PARTS, *PODS)
 
 
 @dataclass(frozen=True, slots=True, order=True)

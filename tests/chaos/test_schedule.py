@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from tests.chaos import schedule
+from tests.chaos import killer, schedule
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -20,3 +20,10 @@ def test_every_part_is_killed_at_least_once_and_kills_are_apart(seed):
 def test_a_seed_draws_the_same_kills_and_another_seed_others():
     assert schedule.draw(1, 60) == schedule.draw(1, 60)
     assert schedule.draw(1, 60) != schedule.draw(2, 60)
+
+
+def test_a_part_is_away_from_its_end_until_it_is_ready_again():
+    said = ["etcd (pid 7) ended: SIGKILL; end of etcd.log:", "etcd: starting it again"]
+    assert killer.away("\n".join(said)) == {"etcd"}
+    assert killer.away("\n".join([*said, "etcd: ready again"])) == set()
+    assert killer.away("\n".join([*said, "etcd: ready again", said[0]])) == {"etcd"}

@@ -195,6 +195,7 @@ def test_a_killed_function_is_started_again_and_named(echo):
     before = echo.stack.parts["on_echo"]
     os.kill(before, signal.SIGKILL)
     until(lambda: echo.stack.parts["on_echo"] != before)
+    until(lambda: "on_echo: ready again" in echo.stack.folder.log.read_text())
     (identity,) = echo.publish({"again": True})
     until(lambda: echo.deliveries(identity))
     assert any(
