@@ -80,7 +80,7 @@ def admit_model() -> "AdmitModel":
             given.probe_url, grants=not given.storage_emulator, timeout=given.probe_seconds
         ),
         promotion=Promotion(given.uploads_bucket, _store(given, given.models_bucket)),
-        claiming=Claiming(control, clock),
+        claiming=Claiming(control, outbox, clock),
         placing=Placing(control, outbox, _draw()),
         verdicts=verdicts,
         clock=clock,

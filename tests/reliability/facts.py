@@ -5,7 +5,8 @@ Left out, with the reason:
 * generations, resource versions, names and addresses of pods, `said`: they count writes, births, events;
 * what each pod was told: by a push or by its boot. What a pod runs is compared instead;
 * a customer's ledger: when probes began, and places that end by themselves. That nobody holds a place who
-  is still to be judged is compared;
+  is still to be judged is compared; so is who waits for a turn: the note of one that was judged since goes
+  when the customer's next version has its verdict;
 * which ends of processes were judged: they happened or not. What came of it is compared;
 * leases: whether they are free is compared, not who held them last.
 """
@@ -50,9 +51,10 @@ def _facts(fleet):
         "documents": {
             name: _plain(name, stored)
             for name, stored in sorted(control.items())
-            if not name.endswith("lease.json") and not name.startswith("ledgers/")
+            if not name.endswith("lease.json") and not name.startswith(("ledgers/", "waiting/"))
         },
         "places held": [key for name in control for key in _reserved(fleet, name)],
+        "waiting": [name for name in control if _waits(fleet, name)],
         "leases held": [name for name in control if _held(fleet, name)],
         "models": {n: o.stat.crc32c for n, o in fleet.buckets.objects["models"].items()},
         "uploads": {n: _answer(n, o) for n, o in fleet.buckets.objects["uploads"].items()},
@@ -91,6 +93,15 @@ def _reserved(fleet, name):
     known = {p: fleet.admission(f"{customer}.{p.model}", p.number) for p in places}
     final = {p for p, one in known.items() if one and one.verdict and one.verdict.final}
     return sorted(f"{customer}.{p.model}/{p.number}" for p in places if p not in final)
+
+
+def _waits(fleet, name):
+    """Whether a version without a final verdict waits for its turn."""
+    if not name.startswith("waiting/"):
+        return False
+    customer, model, number = name.removeprefix("waiting/").split("/")
+    known = fleet.admission(f"{customer}.{model}", int(number))
+    return known is None or known.verdict is None or not known.verdict.final
 
 
 def _plain(name, stored):

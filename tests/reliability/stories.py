@@ -1,7 +1,9 @@
 """The stories whose every call is made to fail: what the outside does to a settled fleet."""
 
 import functools
+from datetime import timedelta
 
+from berth.domain.ledger import Ledger, Reservation
 from berth.domain.observation import VersionStatus
 from tests.reliability.fleet import Fleet, Story
 from tests.support.world import FILES, MIB, SHARD_FILE
@@ -95,6 +97,14 @@ def two_at_once(fleet):
     fleet.upload_now("acme/second/1")
 
 
+def a_dead_judge(fleet):
+    """Somebody died with a place in his hands: it ends by itself."""
+    until = fleet.clock.now() + timedelta(seconds=100)
+    lost = Reservation(model="lost", number=1, bytes=1, holder="a dead judge", until=until)
+    ledger = Ledger(reservations={"lost/1": lost})
+    fleet.control.put("ledgers/acme.json", ledger.encode(), if_generation=None)
+
+
 def broken_two(fleet):
     fleet.mount.broken[PLACE, 2] = VersionStatus("END", 3, "it does not load here")
     fleet.upload_now(f"{DIGITS}/2")
@@ -150,6 +160,8 @@ STORIES = (
     Story("an incomplete upload, then the rest", CUSTOMER, (one_file_missing, the_missing_file)),
     Story("an upload over the plan", FULL, (upload(1),)),
     Story("a place in the plan is freed", FULL, (forget_first, upload(1))),
+    Story("two uploads, judged one at a time", after(sign_up_free), (two_at_once,)),
+    Story("an upload that waits for its turn", after(sign_up_free), (a_dead_judge, upload(1))),
     Story("a change of plan", SERVING, (plan_changed,)),
     Story("a closed account", SERVING, (close,)),
     Story("closed, and signed up again", SERVING, (close, sign_up)),

@@ -141,7 +141,7 @@ class World(Views, Failures):
             outbox=outbox,
             probe=mine.probe,
             promotion=Promotion("uploads", mine.store("models")),
-            claiming=Claiming(control, self.clock),
+            claiming=Claiming(control, outbox, self.clock),
             placing=Placing(control, outbox, draw),
             verdicts=verdicts,
             clock=self.clock,

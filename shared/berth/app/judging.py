@@ -23,7 +23,7 @@ from berth.domain.probing import ProbeReport, ProbeRequest
 from berth.domain.quotas import Quota
 from berth.ports import Clock, ObjectStore, Outbox, Probe
 
-# Beyond the load: a wait for other uploads of the customer, the probe's start, the documents.
+# Beyond the load: a ledger that takes no write now, the probe's start, the documents.
 LEASE_MARGIN_SECONDS = 60
 # A place outlasts its lease by more than any delivery lasts (functions.yaml: 540 s).
 PLACE_SECONDS = 600
@@ -132,15 +132,15 @@ class Judging:
         return answer
 
     def _turn_away(self, case: Case, answer: Answer) -> bool:
-        """Refuse for good over what is settled, else leave it to the sweep; no attempt is counted."""
+        """Refuse for good over what is settled, else leave it to its turn; no attempt is counted."""
         if answer.word == "over":
             return self.conclude(case, "REJECTED", answer.reason)
         verdict = admission.verdict("PENDING", answer.reason, now=self.clock.now())
         counted = 0 if case.known.promoting else 1
         attempts = case.known.attempts - counted
-        self._hold(case, {"verdict": verdict, "attempts": attempts}, leave=True)
+        wanted = self._hold(case, {"verdict": verdict, "attempts": attempts}, leave=True)
         self.verdicts.tell(case.version, verdict)
-        return False
+        return wanted
 
     def _promote(self, case: Case, *, resumed: bool) -> bool:
         """Copy, place and conclude a version whose promotion has begun."""
@@ -179,8 +179,7 @@ class Judging:
         self.verdicts.tell(case.version, verdict)
         self._announce(case, KINDS[state], reason, shard)
         wanted = self._hold(case, {"verdict": verdict, "attempts": 0}, leave=True)
-        if case.claim is not None:
-            self.claiming.release(case.version.model, case.claim)
+        self.claiming.release(case.version.model, case.claim, case.quota)
         return wanted
 
     def note_incomplete(self, case: Case, reason: str, missing: tuple[str, ...]) -> None:

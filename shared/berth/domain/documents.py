@@ -225,6 +225,17 @@ def ledger_name(customer: str) -> str:
     return f"ledgers/{customer}.json"
 
 
+def waiting_prefix(customer: str) -> str:
+    """Return the folder of what shows which of a customer's versions wait for their turn."""
+    return f"waiting/{customer}/"
+
+
+def waiting_name(version: VersionName) -> str:
+    """Return the object name of what shows that a version waits for its turn."""
+    model = version.model
+    return f"{waiting_prefix(model.customer)}{model.model}/{version.number}"
+
+
 def model_name(model: ModelName) -> str:
     """Return the object name of a model's document."""
     return f"models/{model.servable}.json"

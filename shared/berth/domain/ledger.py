@@ -66,8 +66,8 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """granted: write `ledger`. over: the plan is full. busy: it may be, others are being judged.
-    later: not in this hour.
+    """granted: write `ledger`. over: the plan is full. busy: others are being judged, and it may be full or
+    is as many as the plan allows at once. later: not in this hour.
     """
 
     word: Literal["granted", "over", "busy", "later"]
@@ -100,15 +100,19 @@ def decide(
         after = (datetime.fromisoformat(known.hour) + HOUR).strftime("%H:%M")
         bound = f"the plan allows {quota.admissions_per_hour} admissions an hour"
         return Answer("later", f"{bound}: it is judged after {after} UTC")
-    busy = _over(settled, places, claim.place, quota)
+    busy = _busy(settled, places, claim.place, quota)
     if busy:
-        reason = f"{busy}, with what is being judged: it is judged again within the hour"
-        return Answer("busy", reason)
+        return Answer("busy", f"{busy}: it is judged when one of them is done")
     update = {
         "reservations": {**places, claim.key: claim.place},
         "admissions": known.admissions if counted else (*known.admissions, claim.admission),
     }
     return Answer("granted", ledger=known.model_copy(update=update))
+
+
+def free(ledger: Ledger, *, quota: Quota, now: datetime) -> int:
+    """Return how many more versions may be judged at once."""
+    return quota.at_once - sum(place.until > now for place in ledger.reservations.values())
 
 
 def released(ledger: Ledger, claim: Claim) -> Ledger:
@@ -135,6 +139,19 @@ def _current(ledger: Ledger, settled: Mapping[str, Settled], now: datetime) -> L
 
 def _is_settled(settled: Mapping[str, Settled], place: Reservation) -> bool:
     return place.model in settled and place.number in settled[place.model].numbers
+
+
+def _busy(
+    settled: Mapping[str, Settled],
+    places: Mapping[str, Reservation],
+    mine: Reservation,
+    quota: Quota,
+) -> str:
+    """Return why the claim has to wait for those that hold places now, or ""."""
+    if len(places) >= quota.at_once:
+        return f"the plan allows {quota.at_once} at once, {len(places)} are being judged"
+    full = _over(settled, places, mine, quota)
+    return f"{full}, with what is being judged" if full else ""
 
 
 def _over(

@@ -13,7 +13,9 @@ class Quota:
     """Bounds of one customer.
 
     `models`, `versions` of one model and `bytes` of all versions together count what was admitted and
-    not deleted; the starter does not count. `admissions_per_hour` are probes begun in a clock hour.
+    not deleted; the starter does not count. `admissions_per_hour` are probes begun in a clock hour,
+    `at_once` the versions judged at the same time: a fifth of the probe's instances at most, so that
+    nobody's uploads take them all.
     `files` and `version_bytes` bound one version, `memory_mib` and `load_seconds` its load in the probe.
     """
 
@@ -21,6 +23,7 @@ class Quota:
     versions: int
     bytes: int
     admissions_per_hour: int
+    at_once: int
     files: int
     version_bytes: int
     memory_mib: int
@@ -33,6 +36,7 @@ PLANS = {
         versions=10,
         bytes=2 * GIB,
         admissions_per_hour=60,
+        at_once=1,
         files=200,
         version_bytes=256 * MIB,
         memory_mib=1024,
@@ -43,6 +47,7 @@ PLANS = {
         versions=100,
         bytes=100 * GIB,
         admissions_per_hour=300,
+        at_once=4,
         files=500,
         version_bytes=1024 * MIB,
         memory_mib=2048,
@@ -53,6 +58,7 @@ PLANS = {
         versions=1000,
         bytes=4096 * GIB,
         admissions_per_hour=1000,
+        at_once=8,
         files=2000,
         version_bytes=4096 * MIB,
         memory_mib=3072,

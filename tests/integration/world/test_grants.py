@@ -105,6 +105,26 @@ def two_models_for_one_place():
     }
 
 
+def a_turn_that_is_waited_for():
+    world = World().settle()
+    world.sign_up(plan="free")
+    world.settle()
+    world.upload("acme/digits/1")
+    second = world.run_until("admissions")
+    world.queue.clear()
+    judge = world.probe.verdict
+
+    def meanwhile(request):
+        world.probe.verdict = judge
+        world.deliver(second)
+        return judge(request)
+
+    world.probe.verdict = meanwhile
+    world.upload("acme/more/1")
+    world.settle()
+    assert world.loaded("shard-0", "acme.digits") == {1}
+
+
 def a_silent_replica():
     world = serving()
     world.servers.unreachable.add(world.workloads.pods("shard-0")[0].address)
@@ -140,6 +160,7 @@ STORIES = (
     what_the_tick_mends,
     what_is_nobodys_any_more,
     two_models_for_one_place,
+    a_turn_that_is_waited_for,
     a_silent_replica,
     questions,
 )

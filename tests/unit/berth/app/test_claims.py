@@ -118,18 +118,6 @@ def test_a_probe_that_fails_again_and_again_counts_once_in_the_hour(plan):
     assert state(world) == "ADMITTED"
 
 
-def test_a_place_that_another_holds_is_waited_for(plan):
-    plan(models=1)
-    world = worlds.signed_up()
-    reserve(world, "other/1", seconds=5)
-    before = world.clock.now()
-    world.upload("acme/digits/1")
-    world.run()
-    assert state(world) == "ADMITTED"
-    assert (world.clock.now() - before).total_seconds() >= 5
-    assert len(world.probe.requests) == 1
-
-
 def test_a_place_that_stays_held_is_left_to_the_sweep(plan):
     plan(models=1)
     world = worlds.signed_up()
@@ -147,21 +135,6 @@ def test_a_place_that_stays_held_is_left_to_the_sweep(plan):
     world.clock.advance(1800)
     world.fleet_tick(sweep=True)
     assert state(world) == "ADMITTED"
-
-
-def test_a_full_plan_ends_the_wait_for_good(plan):
-    plan(models=1)
-    world = worlds.signed_up()
-    reserve(world, "other/1")
-    world.upload("acme/other/1")
-    others = [world.run_until("admissions")]
-    world.queue.clear()
-    world.upload("acme/digits/1")
-    world.clock.on_sleep.append(lambda seconds: others and world.deliver(others.pop()))
-    world.run()
-    assert state(world, "other/1") == "ADMITTED"
-    assert state(world) == "REJECTED"
-    assert "1 models, 1 are used" in world.answer(DIGITS)["reason"]
 
 
 def test_what_is_rejected_gives_its_place_back(plan):
@@ -240,6 +213,9 @@ def test_a_promotion_held_up_beyond_its_place_claims_again(plan):
     )
     world.deliver(delivery)
     world.settle()
+    assert state(world) == "PENDING", "another holds the place by now"
+    world.clock.advance(10)
+    world.fleet_tick(sweep=True)
     assert state(world) == "ADMITTED"
     assert len(world.probe.requests) == 1
     assert placed[0] == {"digits/1"}, "the other's place is over and its own claimed again"

@@ -11,7 +11,9 @@ from berth.domain.ledger import Claim, Ledger, Reservation, Settled
 
 NOW = datetime(2026, 11, 21, 14, 20, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=10)
-PLAN = replace(quotas.quota("free"), models=2, versions=3, bytes=100, admissions_per_hour=2)
+PLAN = replace(
+    quotas.quota("free"), models=2, versions=3, bytes=100, admissions_per_hour=2, at_once=3
+)
 
 
 def place(key, size=10, holder="m1", until=LATER):
@@ -89,6 +91,22 @@ def test_what_fits(name):
     assert (answer.word, reason in answer.reason) == (word, True), answer
     assert (answer.ledger is not None) == (word == "granted")
     assert ("judged" in answer.reason) == (word == "busy")
+
+
+def test_no_more_are_judged_at_once_than_the_plan_allows():
+    known = reserved(place("mine/7"), place("mine/8"), place("mine/9", until=NOW))
+    plan = replace(PLAN, versions=100, admissions_per_hour=100)
+    claims = [Claim(place(f"mine/{number}", 1, holder="me"), "d" * 64) for number in (1, 2)]
+    first = ledger.decide(known, {}, claims[0], quota=plan, now=NOW)
+    assert (first.word, ledger.free(first.ledger, quota=plan, now=NOW)) == ("granted", 0)
+    second = ledger.decide(first.ledger, {}, claims[1], quota=plan, now=NOW)
+    assert (second.word, second.ledger) == ("busy", None)
+    assert "3 at once, 3 are being judged: it is judged when one of them" in second.reason
+    again = ledger.decide(first.ledger, {}, claims[0], quota=plan, now=NOW)
+    assert again.word == "granted", "its own place is no reason to wait"
+    left = ledger.released(first.ledger, claims[0])
+    assert ledger.free(left, quota=plan, now=NOW) == 1
+    assert ledger.decide(left, {}, claims[1], quota=plan, now=NOW).word == "granted"
 
 
 def test_a_grant_holds_the_place_and_drops_what_is_over():
