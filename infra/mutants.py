@@ -40,6 +40,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "domain/turns": (f"{_DOMAIN}/test_turns.py",),
     "domain/plan": (
         f"{_DOMAIN}/test_plan.py",
+        f"{_DOMAIN}/test_plan_contents.py",
         f"{_DOMAIN}/test_pilot.py",
         f"{_DOMAIN}/test_evidence.py",
     ),

@@ -231,13 +231,20 @@ def _events(name: str, record: ModelRecord, seen: Observation) -> tuple[ModelEve
     before = seen.status.models.get(name)
     old, new = set(before.announced if before else ()), set(record.announced)
     known = before.quarantined if before else {}
-    poisoned = [n for n, held in record.quarantined.items() if held.active and known.get(n) != held]
-    kinds = (
-        ("serving", sorted(new - old)),
-        ("retired", sorted(old - new)),
-        ("quarantined", poisoned),
+    said = (
+        *(("serving", n, "") for n in sorted(new - old)),
+        *(("retired", n, "") for n in sorted(old - new)),
+        *(
+            ("quarantined", n, held.reason)
+            for n, held in record.quarantined.items()
+            if held.active and known.get(n) != held
+        ),
     )
-    return tuple(_event(kind, name, n, record, seen) for kind, numbers in kinds for n in numbers)
+    where, revision = seen.shard.shard, str(record.said)
+    return tuple(
+        ModelEvent(kind, name, n, reason=reason, shard=where, revision=revision)
+        for kind, n, reason in said
+    )
 
 
 def _counted(record: ModelRecord, events: tuple[ModelEvent, ...]) -> ModelRecord:
@@ -254,14 +261,6 @@ def _memory(status: ShardStatus) -> tuple[object, ...]:
     held = {n: r.quarantined for n, r in status.models.items() if r.quarantined}
     unsettled = {key for key, told in status.told.items() if not told.digest}
     return held, status.deaths, unsettled
-
-
-def _event(kind: str, name: str, number: int, record: ModelRecord, seen: Observation) -> ModelEvent:
-    held = record.quarantined.get(number)
-    reason = held.reason if kind == "quarantined" and held else ""
-    return ModelEvent(
-        kind, name, number, reason=reason, shard=seen.shard.shard, revision=str(record.said)
-    )
 
 
 def _open(steps: Mapping[str, rollout.Step]) -> tuple[str, ...]:
