@@ -46,9 +46,11 @@ TARGETS: dict[str, tuple[str, ...]] = {
     ),
     "domain/rollout": (
         f"{_DOMAIN}/test_rollout.py",
+        f"{_DOMAIN}/test_rollout_steps.py",
         f"{_DOMAIN}/test_wanted_versions.py",
         f"{_DOMAIN}/test_plan.py",
     ),
+    "domain/quarantines": (f"{_DOMAIN}/test_quarantines.py", f"{_DOMAIN}/test_rollout.py"),
     "domain/records": (f"{_DOMAIN}/test_rollout.py",),
     "domain/deaths": (f"{_DOMAIN}/test_deaths.py",),
     "domain/evidence": (f"{_DOMAIN}/test_evidence.py",),

@@ -76,10 +76,8 @@ def _onward(
     # A pod that starts now must have what is announced until its end is: the next look drops it.
     booted = {*record.announced, *wanted}
     facts = {"announced": announced, "document": projection.document}
-    if leaving(name, seen):
-        named = ()
     return Step(
-        live=serving_config.entry(base_path, named) if named else None,
+        live=serving_config.entry(base_path, named) if named and not leaving(name, seen) else None,
         boot=serving_config.entry(base_path, booted) if ready else boot,
         record=quarantines.remembered(
             records.observed(name, seen, record.model_copy(update=facts), wanted), wanted, seen.now
