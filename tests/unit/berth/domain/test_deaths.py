@@ -1,6 +1,7 @@
 """What an end of a server's process says of the versions it was told."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -158,3 +159,112 @@ def test_of_what_was_announced_the_newest_is_suspected():
         judged=EARLIER,
     )
     assert accused(made) == {(NAME, 2): (1, True)}
+
+
+@pytest.mark.parametrize(
+    ("exit_", "word"),
+    [(OOM, "OOMKilled"), (SEGV, "exit code 139"), (KILLED, "exit code 137")],
+)
+def test_the_reason_tells_how_the_process_ended_and_what_comes_next(exit_, word):
+    said = "the server's process ended after it was given this version"
+    (held,) = deaths.judge(loading(exit_, told=attempted())).suspects[NAME].values()
+    assert held == Quarantine(
+        reason=f"{said} ({word}): it is tried again alone",
+        transient=True,
+        attempts=1,
+        alone=True,
+    )
+    known = held.model_copy(update={"attempts": 2, "active": False})
+    again = {NAME: record(1, quarantined={2: known})}
+    (held,) = deaths.judge(loading(exit_, told=attempted(), records=again)).suspects[NAME].values()
+    assert held.reason == f"{said} ({word}): it is not tried again"
+    assert held.alone
+
+
+def test_what_failed_to_load_before_counts_no_attempt_of_a_killer():
+    failed = Quarantine(reason="r", transient=True, attempts=2, active=False)
+    known = {NAME: record(1, quarantined={2: failed})}
+    assert accused(loading(SEGV, told=attempted(), records=known)) == {(NAME, 2): (1, True)}
+
+
+def test_kubernetes_tells_whole_seconds():
+    def written(at):
+        return loading(SEGV, told=attempted(), live=replace(LIVE, updated=at))
+
+    assert accused(written(SEGV.at.replace(microsecond=900_000)))
+    assert not accused(written(SEGV.at + timedelta(seconds=1)))
+
+
+def test_without_a_live_config_nothing_is_accused():
+    made = replace(loading(SEGV), live=None)
+    assert deaths.judge(made) == deaths.Judged({}, ())
+
+
+def test_everything_that_was_to_be_loaded_is_accused_but_what_is_withdrawn():
+    live = config(60, 2, digits=(1, 2, 3), letters=(1,))
+    held = Quarantine(reason="r", transient=True, attempts=1)
+    known = {NAME: record(1, quarantined={3: held})}
+    made = loading(SEGV, told=attempted(live.digest), live=live, records=known)
+    assert accused(made) == {(NAME, 2): (1, True), ("acme.letters", 1): (1, True)}
+
+
+def test_the_ends_of_two_processes_are_both_judged():
+    dead = [pod(n, restarts=1, exit=SEGV, ready=False) for n in (1, 2)]
+    quiet = pod(3, restarts=1, exit=replace(SEGV, code=0))
+    made = loading(SEGV, pods=(pod(4), quiet, *dead))
+    at = SEGV.at.isoformat()
+    assert deaths.judge(made).deaths == (f"u1/{at}", f"u2/{at}")
+
+
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        (announced(SEGV, before=629, alone=True), {(NAME, 2): (2, True)}),
+        (announced(SEGV, before=630, alone=True), {}),
+        (announced(SEGV, before=29, alone=True), {(NAME, 2): (2, False)}),  # of the same second
+        (announced(SEGV, before=28, alone=True), {}),
+        (announced(SEGV, before=89, alone=True), {(NAME, 2): (2, False)}),
+        (announced(SEGV, before=90, alone=True), {(NAME, 2): (2, True)}),
+        (announced(SEGV, before=35, deaths_before=EARLIER), {(NAME, 2): (1, True)}),
+        (announced(SEGV, before=34, deaths_before=EARLIER), {}),
+        (announced(BOOT_FAILED, alone=True, restarts=1), {}),
+        (announced(KILLED, alone=True), {}),
+    ],
+)
+def test_the_bounds_of_probation_and_trial(made, expected):
+    assert accused(made) == expected
+
+
+def test_two_deaths_of_one_look_count_as_two():
+    made = announced(SEGV)
+    both = tuple(pod(n, restarts=1, exit=SEGV, ready=False) for n in (1, 2))
+    assert accused(replace(made, workload=replace(made.workload, pods=both))) == {
+        (NAME, 2): (1, True)
+    }
+
+
+def test_what_is_not_announced_or_was_before_that_was_recorded_is_not_suspected():
+    since = {n: VersionRecord(state="SERVING", since=ago(40).isoformat()) for n in (2, 3)}
+    unknown = VersionRecord(state="SERVING")
+    known = record(2, 4, versions={**since, 4: unknown})
+    made = announced(SEGV, deaths_before=EARLIER)
+    made = replace(made, status=made.status.model_copy(update={"models": {NAME: known}}))
+    assert accused(made) == {(NAME, 2): (1, True)}
+
+
+def test_all_that_was_announced_together_is_suspected_or_what_is_on_trial_alone():
+    since = VersionRecord(state="SERVING", since=ago(40).isoformat())
+    held = Quarantine(reason="r", transient=True, attempts=1, active=False, alone=True)
+    letters = "acme.letters"
+    models = {
+        NAME: record(2, versions={2: since}, quarantined={2: held}),
+        letters: record(1, versions={1: since}),
+    }
+    made = announced(SEGV)
+    made = replace(made, status=made.status.model_copy(update={"models": models}))
+    assert accused(made) == {(NAME, 2): (2, False)}
+    again = made.status.model_copy(update={"deaths": EARLIER})
+    assert accused(replace(made, status=again)) == {
+        (NAME, 2): (2, False),
+        (letters, 1): (1, True),
+    }

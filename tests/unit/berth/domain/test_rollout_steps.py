@@ -73,6 +73,27 @@ def test_a_name_comes_back_after_every_replica_let_go_of_it(changes, live):
 def test_before_there_is_a_live_config_nothing_has_to_leave():
     observed = seen(projections={NAME: ONE}, report={NAME: {1: AVAILABLE}})
     assert versions(step(replace(observed, live=None)).live) == (1,)
+    first = step(replace(observed, live=None, boot=None))
+    assert (versions(first.live), first.boot) == ((1,), None)
+
+
+def test_a_servable_without_a_record_never_says_again_what_it_said_before():
+    observed = seen(projections={NAME: ONE}, status_generation=8)
+    assert step(observed).record.said == 8
+
+
+@pytest.mark.parametrize(("seconds", "kept"), [(600, {1}), (601, set())])
+def test_what_a_version_did_is_forgotten_when_it_has_served_for_long_enough(seconds, kept):
+    tried = KILLER.model_copy(update={"active": False})
+    served = VersionRecord(state="SERVING", since=ago(seconds).isoformat())
+    observed = seen(
+        projections={NAME: ONE},
+        boot=config(digits=(1,)),
+        live=config(digits=(1,)),
+        records={NAME: record(1, versions={1: served}, quarantined={1: tried})},
+        report={NAME: {1: AVAILABLE}},
+    )
+    assert set(step(observed).record.quarantined) == kept
 
 
 def test_a_version_that_ends_servers_leaves_every_config_at_once():
