@@ -51,7 +51,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
         f"{_DOMAIN}/test_plan.py",
     ),
     "domain/quarantines": (f"{_DOMAIN}/test_quarantines.py", f"{_DOMAIN}/test_rollout.py"),
-    "domain/records": (f"{_DOMAIN}/test_rollout.py",),
+    "domain/records": (f"{_DOMAIN}/test_records.py",),
     "domain/deaths": (f"{_DOMAIN}/test_deaths.py",),
     "domain/evidence": (f"{_DOMAIN}/test_evidence.py",),
     "domain/ledger": (f"{_DOMAIN}/test_ledger.py",),

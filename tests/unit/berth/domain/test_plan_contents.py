@@ -186,15 +186,18 @@ def test_the_status_tells_of_starting_replicas_and_of_the_ordered_restart():
     assert write.status.restart_at == shard.restart_at
 
 
-def test_what_ended_a_server_is_withdrawn_and_nobody_is_told_of_it_any_more():
+@pytest.mark.parametrize("others", [(pod(2),), (pod(2), pod(3, started=4000))])
+def test_what_ended_a_server_is_withdrawn_and_nobody_is_told_of_it_any_more(others):
+    """Not even a replica that was told nothing yet, and could be told the stored config first."""
     ended = Exit(139, "Error", ago(30))
     dead = pod(1, ready=False, restarts=1, exit=ended)
     live = config(60, 5, digits=(1, 2))
-    observed = rollout(live=live, pods=(dead, pod(2)), untold=("p2",))
+    observed = rollout(live=live, pods=(dead, *others), untold=("p2", "p3"))
     pushed = Told(digest=live.digest, at=ago(60).isoformat())
     observed = replace(observed, told={"u1/0": pushed})
     assert actions(observed, plan.WriteLive) == [plan.WriteLive(config(digits=(1,)).text, 5)]
-    assert [push.text for push in actions(observed, plan.Push)] == [config(digits=(1,)).text]
+    text = config(digits=(1,)).text
+    assert actions(observed, plan.Push) == [plan.Push(other, text) for other in others]
     (write,) = actions(observed, plan.WriteStatus)
     assert write.status.deaths == (f"u1/{ended.at.isoformat()}",)
     assert write.status.models[NAME].quarantined[2].alone
