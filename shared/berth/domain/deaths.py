@@ -40,23 +40,25 @@ def judge(seen: Observation) -> Judged:
     """Return the versions to withdraw now. The same death is judged once."""
     suspects: Suspects = {}
     present = {pod.uid for pod in seen.workload.pods}
-    judged = {death for death in seen.status.deaths if death.partition("/")[0] in present}
+    judged = {death for death in seen.status.deaths if death.split("/")[0] in present}
     before = frozenset(judged)
-    for pod in seen.workload.pods:
-        if pod.exit is None or _death(pod) in before or not _after_the_push(pod.exit, seen):
+    for death, pod, exit_ in _deaths(seen):
+        if death in before or not _after_the_push(exit_, seen):
             continue
-        judged.add(_death(pod))
-        accused = _loading(pod, pod.exit, seen)
+        judged.add(death)
+        accused = _loading(pod, exit_, seen)
         if accused is None:
-            accused = _announced(pod, pod.exit, seen)
+            accused = _announced(pod, exit_, seen)
         for name, number, final in accused:
             held = seen.quarantined(name).get(number)
-            suspects.setdefault(name, {})[number] = _withdrawn(held, pod.exit, final=final)
+            suspects.setdefault(name, {})[number] = _withdrawn(held, exit_, final=final)
     return Judged(suspects, tuple(sorted(judged)))
 
 
-def _death(pod: Pod) -> str:
-    return f"{pod.uid}/{pod.exit.at.isoformat()}" if pod.exit else ""
+def _deaths(seen: Observation) -> list[tuple[str, Pod, Exit]]:
+    """The last end of each pod that has one, under the name by which it is remembered."""
+    ended = ((pod, pod.exit) for pod in seen.workload.pods if pod.exit)
+    return [(f"{pod.uid}/{exit_.at.isoformat()}", pod, exit_) for pod, exit_ in ended]
 
 
 def crashed(exit_: Exit) -> bool:
@@ -122,8 +124,8 @@ def _announced(pod: Pod, exit_: Exit, seen: Observation) -> list[tuple[str, int,
 
 def _deaths_since(moment: datetime, seen: Observation) -> int:
     """How many processes ended since then, as far as their pods are still there."""
-    ended = {*seen.status.deaths, *(_death(pod) for pod in seen.workload.pods if pod.exit)}
-    return sum(datetime.fromisoformat(death.partition("/")[2]) >= moment for death in ended)
+    ended = {*seen.status.deaths, *(death for death, _, _ in _deaths(seen))}
+    return sum(datetime.fromisoformat(death.split("/")[1]) >= moment for death in ended)
 
 
 _NONE = Quarantine(reason="", transient=False, attempts=0, active=False)
