@@ -4,13 +4,18 @@ Part of the fleet's hourly sweep. `look` writes nothing; `carry_out` works under
 looks again before each step, and stops where the lease ends: the next sweep goes on from there.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeVar
+
+import structlog
 
 from berth.app import control
+from berth.app.goodbyes import Goodbyes
 from berth.app.leasing import HeldLease
-from berth.domain import documents, garbage, names, serving_config
+from berth.app.orphans import Orphans
+from berth.domain import accounts, documents, garbage, names, serving_config
 from berth.domain.canonical import digest
 from berth.domain.documents import (
     Admission,
@@ -21,6 +26,7 @@ from berth.domain.documents import (
     RestartPolicy,
     Shard,
 )
+from berth.domain.errors import Damaged
 from berth.domain.garbage import Rubbish, ShardView
 from berth.domain.manifest import SAVED_MODEL
 from berth.domain.names import VersionName
@@ -28,9 +34,13 @@ from berth.domain.shard_status import ShardStatus
 from berth.ports import Clock, ObjectStat, ObjectStore
 
 # A sweep's share of each kind of work; what is left over is the next one's.
+MAX_ACCOUNTS = 50
 MAX_DOCUMENTS = 200
 MAX_MARKS = 500
 MAX_FOLDERS = 50
+T = TypeVar("T")
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +57,27 @@ class Collecting:
         views = self._views(shards)
         rows = self.control.list("models/")
         policy = self._policy()
+        closed = self._goodbyes.closed(policy)
         shown = self._shown(rows) | garbage.named(views)
-        orphans = {v for v in folders if (v.model.servable, v.number) not in shown}
-        found = garbage.sort(
-            {version for version in orphans if not self._needed(version)},
-            self._marks(),
-            views,
-            policy=policy,
-            now=self.clock.now(),
-        )
+        rest = {v for v in folders if (v.model.servable, v.number) not in shown}
+        marks = self._marks()
+        now = self.clock.now()
+        nobodys = self._orphans.sort(rest, garbage.young(marks, policy=policy, now=now))
+        sure = {
+            version: since for version, since in marks.items() if version not in nobodys.unknown
+        }
+        found = garbage.sort(nobodys.orphans, sure, views, policy=policy, now=now)
         return replace(
             found,
-            shorten=self._due(rows, views, policy)[:MAX_DOCUMENTS],
+            erase=tuple(c for c, (known, then) in closed.items() if known != then)[:MAX_ACCOUNTS],
+            clear=tuple(c for c, (_, then) in closed.items() if accounts.leaving(then))[
+                :MAX_ACCOUNTS
+            ],
+            shorten=self._due(rows, views, policy, {c: then for c, (_, then) in closed.items()}),
             mark=found.mark[:MAX_MARKS],
             unmark=found.unmark[:MAX_MARKS],
             delete=found.delete[:MAX_FOLDERS],
+            resume=tuple(nobodys.died[:MAX_FOLDERS]),
         )
 
     def carry_out(self, held: HeldLease, rubbish: Rubbish) -> None:
@@ -69,18 +85,27 @@ class Collecting:
         if rubbish.empty:
             return
         policy = self._policy()
-        for servable in rubbish.shorten:
-            held.check()
+        for customer in _while(held, rubbish.erase):
+            self._goodbyes.decide(customer, policy)
+        for servable in _while(held, rubbish.shorten):
             self._shorten(servable, policy)
-        for version in rubbish.mark:
-            held.check()
+        for version in _while(held, rubbish.mark):
             self._mark(version)
-        for version in rubbish.unmark:
-            held.check()
+        for version in _while(held, rubbish.unmark):
             self.control.delete(documents.mark_name(version))
-        for version in rubbish.delete:
-            if not self._delete(held, version):
-                return
+        for version in _while(held, rubbish.delete):
+            self._delete(held, version)
+        share = MAX_DOCUMENTS
+        for customer in _while(held, rubbish.clear):
+            share = self._goodbyes.empty(held, customer, share)
+
+    @property
+    def _orphans(self) -> Orphans:
+        return Orphans(self.control, self.clock)
+
+    @property
+    def _goodbyes(self) -> Goodbyes:
+        return Goodbyes(self.control, self.clock)
 
     def _policy(self) -> RestartPolicy:
         known = control.read(self.control, documents.POLICY, RestartPolicy).document
@@ -117,77 +142,88 @@ class Collecting:
         return found
 
     def _marks(self) -> dict[VersionName, datetime]:
+        """Since when bytes are known to be named by nothing, by the bucket's own clock."""
         found = {}
         for stat in self.control.list(documents.MARKS):
-            servable, _, number = stat.name.removeprefix(documents.MARKS).partition("/")
-            name = names.servable(servable)
-            version = VersionName(name, names.version(number.removesuffix(".json")))
-            found[version] = datetime.fromisoformat(stat.metadata["since"])
+            version = garbage.marked(stat.name)
+            if version is not None:
+                found[version] = stat.updated
         return found
 
-    def _needed(self, version: VersionName) -> bool:
-        """Whether a document has the version, or its admission is under way.
-
-        A version is in its model's document before its admission ends: so the document is read last.
-        """
-        if self._documented(version):
-            return True
-        name = documents.admission_name(version)
-        known = control.read(self.control, name, Admission).document
-        return garbage.under_way(known, self.clock.now()) or self._documented(version)
-
-    def _documented(self, version: VersionName) -> bool:
-        name = documents.model_name(version.model)
-        model = control.read(self.control, name, Model).document
-        return model is not None and version.number in model.versions
-
     def _due(
-        self, rows: Sequence[ObjectStat], views: tuple[ShardView, ...], policy: RestartPolicy
+        self,
+        rows: Sequence[ObjectStat],
+        views: tuple[ShardView, ...],
+        policy: RestartPolicy,
+        closed: Mapping[str, Customer],
     ) -> tuple[str, ...]:
         """Return the servables whose documents can be shortened."""
-        found = []
+        found: list[str] = []
         for stat in rows:
+            if len(found) == MAX_DOCUMENTS:
+                break
             retired = Projection.from_metadata(stat.metadata).retired
             some = stat.metadata.get("versions", "") != "0"
-            if not (some and (retired or stat.metadata.get("deleted", "0") != "0")):
-                continue
+            deleted = stat.metadata.get("deleted", "0") != "0"
             servable = _servable(stat)
-            name = documents.model_name(names.servable(servable))
-            held = control.read(self.control, name, Model)
-            if held.document is None:
+            account = closed.get(servable.partition(".")[0])
+            waits = account is not None and not accounts.leaving(account)
+            if not some or not (deleted or (retired and not waits)):
                 continue
-            after = self._shortened(held.document, policy)
-            gone = garbage.let_go(servable, held.document, after, held.generation, views)
-            if after != held.document and gone:
+            if self._lets_go(servable, account, views, policy):
                 found.append(servable)
         return tuple(found)
 
-    def _shortened(self, model: Model, policy: RestartPolicy) -> Model:
-        owner = documents.customer_name(model.customer)
-        account = control.read(self.control, owner, Customer).document
-        return garbage.shortened(model, account, policy=policy, now=self.clock.now())
+    def _lets_go(
+        self,
+        servable: str,
+        account: Customer | None,
+        views: tuple[ShardView, ...],
+        policy: RestartPolicy,
+    ) -> bool:
+        try:
+            name = documents.model_name(names.servable(servable))
+            held = control.read(self.control, name, Model)
+        except Damaged as error:
+            log.error("damaged document", model=servable, reason=str(error))
+            return False
+        if held.document is None:
+            return False
+        now = self.clock.now()
+        owner = account or self._account(held.document.customer)
+        after = garbage.shortened(held.document, owner, policy=policy, now=now)
+        gone = garbage.let_go(servable, held.document, after, held.generation, views)
+        return after != held.document and gone
+
+    def _account(self, customer: str) -> Customer | None:
+        name = documents.customer_name(customer)
+        return control.read(self.control, name, Customer).document
 
     def _shorten(self, servable: str, policy: RestartPolicy) -> None:
         """The next tick tells the shards, and takes the projections away where no version is left."""
-        control.change(
-            self.control,
-            documents.model_name(names.servable(servable)),
-            Model,
-            lambda known: None if known is None else self._shortened(known, policy),
-        )
+        name = names.servable(servable)
+
+        def edit(known: Model | None) -> Model | None:
+            if known is None:
+                return None
+            account = self._account(name.customer)
+            return garbage.shortened(known, account, policy=policy, now=self.clock.now())
+
+        control.change(self.control, documents.model_name(name), Model, edit)
 
     def _mark(self, version: VersionName) -> None:
         since = self.clock.now().isoformat(timespec="milliseconds")
         name = documents.mark_name(version)
         if self.control.stat(name) is None:
-            body = GarbageMark(since=since).encode()
-            self.control.put(name, body, if_generation=0, metadata={"since": since})
+            self.control.put(name, GarbageMark(since=since).encode(), if_generation=0)
 
-    def _delete(self, held: HeldLease, version: VersionName) -> bool:
-        """Delete one version's bytes, saved_model.pb first; return False when the lease ends.
+    def _delete(self, held: HeldLease, version: VersionName) -> None:
+        """Delete one version's bytes, saved_model.pb first, until the lease ends.
 
         First its number is burnt, by compare-and-swap: a promotion that begins now finds it so.
         """
+        if version in self._orphans.documented(version.model):
+            return
         now = self.clock.now()
         burnt = control.change(
             self.control,
@@ -195,15 +231,22 @@ class Collecting:
             Admission,
             lambda known: None if garbage.under_way(known, now) else garbage.burnt(known, now),
         ).document
-        if garbage.under_way(burnt, now) or self._documented(version):
-            return True
+        if garbage.under_way(burnt, now) or version in self._orphans.documented(version.model):
+            return
         files = [stat.name for stat in self.models.list(version.folder)]
         for name in sorted(files, key=lambda name: name != version.folder + SAVED_MODEL):
             if held.seconds_left() <= 0:
-                return False
+                return
             self.models.delete(name)
         self.control.delete(documents.mark_name(version))
-        return True
+
+
+def _while(held: HeldLease, work: Iterable[T]) -> Iterator[T]:
+    """Give one after another, until the lease ends."""
+    for one in work:
+        if held.seconds_left() <= 0:
+            return
+        yield one
 
 
 def _servable(stat: ObjectStat) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from berth.domain import canonical, documents
+from berth.domain import accounts, canonical, documents
 from berth.domain.errors import Conflict, NotFound, Unavailable
 from berth.ports import ObjectStore
 
@@ -60,9 +60,14 @@ def write(
 ) -> int:
     """Write a document if its generation still is the one observed. Raises Conflict.
 
-    A model's document carries its projection and its size as metadata, so that one listing shows all of them.
+    A model's document carries its projection and its size as metadata, so that one listing shows all of
+    them; an account whether it is closed and not erased whole, an admission that its number is used for ever.
     """
-    metadata = None
+    metadata: dict[str, str] | None = None
+    if isinstance(document, documents.Customer):
+        metadata = {"left": "1" if accounts.left(document) else ""}
+    if isinstance(document, documents.Admission):
+        metadata = {"used": "1"} if document.used else {}
     if isinstance(document, documents.Model):
         metadata = documents.project(document).metadata() | {
             "shard": document.shard,

@@ -45,7 +45,7 @@ class OnCustomerEvent:
             self.control,
             documents.customer_name(event.customer),
             Customer,
-            lambda known: accounts.signed_up(known, event, home_shard=home),
+            lambda known: accounts.signed_up(known, event, home_shard=home, now=self.clock.now()),
         ).document
         if account is None or account.state != "active":
             # An earlier delivery may have begun: what it left behind follows the account.
@@ -94,9 +94,11 @@ class OnCustomerEvent:
         def edit(known: Model | None) -> Model | None:
             if known is None:
                 return fresh
-            if known.versions or account.state_revision <= known.wants.deleted_revision:
-                return None
-            return known.model_copy(update={"versions": {1: starter}, "shard": fresh.shard})
+            known = accounts.under(known, account)
+            if known.present or account.state_revision <= known.wants.deleted_revision:
+                return known
+            shard = known.shard if known.versions else fresh.shard
+            return known.model_copy(update={"versions": {1: starter}, "shard": shard})
 
         return self._change(name, edit)
 
@@ -125,7 +127,9 @@ class OnCustomerEvent:
             self.control,
             documents.customer_name(event.customer),
             Customer,
-            lambda known: None if known is None else accounts.closed(known, event),
+            lambda known: (
+                None if known is None else accounts.closed(known, event, now=self.clock.now())
+            ),
         ).document
         if account is None:
             raise Unavailable(f"{event.customer} has not signed up yet")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from berth.app import owning, rooms
-from berth.domain import placement
+from berth.domain import accounts, placement
 from berth.domain.documents import AdmittedVersion, Customer, Footprint, Model, Wants
 from berth.domain.errors import Unavailable
 from berth.domain.names import VersionName
@@ -32,6 +32,7 @@ class Placing:
                 return fresh()
             if version.number in model.versions:
                 return None
+            model = accounts.under(model, account)
             versions = {**model.versions, version.number: admitted}
             return model.model_copy(update={"versions": versions})
 

@@ -69,7 +69,8 @@ class ReconcileFleet:
                 return Outcome("deferred", reason="another tick is at work")
             shards = self._act(tick, shards, rubbish)
         if tick.sweep:
-            self.outbox.request_admission(*sweeping.due(self.uploads, self.control))
+            due = sweeping.due(self.uploads, self.control)
+            self.outbox.request_admission(*dict.fromkeys((*due, *rubbish.resume)))
         self.outbox.request_shards(*sorted(shards))
         actions = (
             *(f"create {shard.shard}" for shard in plan.create),

@@ -1,15 +1,19 @@
 """Accounts: how customer events change a customer's document, in whatever order they come.
 
 Each field keeps the newest revision applied and ignores older ones; the same event again changes
-nothing.
+nothing. When Berth learned of something is noted by whoever writes it first.
 """
 
+from datetime import datetime, timedelta
+
 from berth.domain import quotas
-from berth.domain.documents import Customer, Model
+from berth.domain.documents import Customer, Model, Wants
 from berth.domain.requests import CustomerEvent
 
 
-def signed_up(known: Customer | None, event: CustomerEvent, *, home_shard: str) -> Customer:
+def signed_up(
+    known: Customer | None, event: CustomerEvent, *, home_shard: str, now: datetime
+) -> Customer:
     """Return the account after a sign-up. `home_shard` counts only for a new account."""
     quotas.quota(event.plan)
     if known is None:
@@ -20,8 +24,9 @@ def signed_up(known: Customer | None, event: CustomerEvent, *, home_shard: str) 
             state="active",
             state_revision=event.revision,
             home_shard=home_shard,
+            state_learned=_time(now),
         )
-    return _state(_plan(known, event), event, "active")
+    return _state(_plan(known, event), event, "active", now)
 
 
 def plan_changed(known: Customer, event: CustomerEvent) -> Customer:
@@ -30,9 +35,59 @@ def plan_changed(known: Customer, event: CustomerEvent) -> Customer:
     return _plan(known, event)
 
 
-def closed(known: Customer, event: CustomerEvent) -> Customer:
+def closed(known: Customer, event: CustomerEvent, *, now: datetime) -> Customer:
     """Return the account after it was closed."""
-    return _state(known, event, "closed")
+    return _state(known, event, "closed", now)
+
+
+def erased(known: Customer, *, grace_seconds: int, now: datetime) -> Customer:
+    """Return the account with its erasure decided, where it was closed, and known to be, for long enough.
+
+    This one write decides for all its models: before it a sign-up restores everything, after it nothing.
+    """
+    if known.state != "closed" or leaving(known):
+        return known
+    since = [datetime.fromisoformat(at) for at in (known.state_revision, known.state_learned) if at]
+    if now - max(since) < timedelta(seconds=grace_seconds):
+        return known
+    return known.model_copy(update={"erased_revision": known.state_revision, "emptied": False})
+
+
+def leaving(known: Customer) -> bool:
+    """Whether the account is closed and its erasure decided."""
+    return known.state == "closed" and known.erased_revision == known.state_revision
+
+
+def left(known: Customer) -> bool:
+    """Whether the account is closed, and something of it is left or will be left to erase."""
+    return known.state == "closed" and not (leaving(known) and known.emptied)
+
+
+def emptied(known: Customer | None) -> Customer | None:
+    """Return the account with its erasure carried out; itself where none is decided for how it is now."""
+    if known is None or not leaving(known):
+        return known
+    return known.model_copy(update={"emptied": True})
+
+
+def forgotten(model: Model, until: str) -> Wants:
+    """Return what is left of an owner's wishes when all that a model holds is erased: which uploads are
+    deleted. `until` is the revision of the closing; what came later and was admitted goes as well.
+    """
+    wants = model.wants
+    known = wants.deleted_versions
+    late = {
+        number: max(one.born, known.get(number, ""))
+        for number, one in model.versions.items()
+        if one.born > until
+    }
+    return Wants(
+        source_generation=wants.source_generation,
+        deleted_revision=max(wants.deleted_revision, until),
+        deleted_versions={**known, **late},
+        closed=wants.closed,
+        account_revision=wants.account_revision,
+    )
 
 
 def retired(model: Model, event: CustomerEvent) -> Model:
@@ -49,10 +104,15 @@ def retired(model: Model, event: CustomerEvent) -> Model:
 
 
 def under(model: Model, account: Customer) -> Model:
-    """Return a model's document under its account as it is now: closing retires, reopening restores."""
+    """Return a model's document under its account as it is now: closing retires, reopening restores.
+
+    What is of before an erasure does not come back with the account.
+    """
     if model.wants.account_revision >= account.state_revision:
         return model
     closed = account.state == "closed"
+    if model.wants.account_revision <= account.erased_revision != "":
+        model = model.model_copy(update={"wants": forgotten(model, account.erased_revision)})
     return _wants(model, {"closed": closed, "account_revision": account.state_revision})
 
 
@@ -66,7 +126,12 @@ def _plan(known: Customer, event: CustomerEvent) -> Customer:
     return known.model_copy(update={"plan": event.plan, "plan_revision": event.revision})
 
 
-def _state(known: Customer, event: CustomerEvent, state: str) -> Customer:
+def _state(known: Customer, event: CustomerEvent, state: str, now: datetime) -> Customer:
     if event.revision <= known.state_revision:
         return known
-    return known.model_copy(update={"state": state, "state_revision": event.revision})
+    update = {"state": state, "state_revision": event.revision, "state_learned": _time(now)}
+    return known.model_copy(update=update)
+
+
+def _time(now: datetime) -> str:
+    return now.isoformat(timespec="milliseconds")

@@ -18,7 +18,12 @@ SHOWN_VERSIONS = 16
 
 
 class Customer(Document):
-    """An account. Each field that events change carries the newest revision applied (RFC 3339)."""
+    """An account. Each field that events change carries the newest revision applied (RFC 3339).
+
+    `state_learned` is when Berth first knew of the state. `erased_revision` is the newest closing whose
+    erasure was decided: from then on a sign-up begins anew; `emptied`, that all of that erasure is done
+    but for the bytes.
+    """
 
     customer: str
     plan: str
@@ -26,6 +31,9 @@ class Customer(Document):
     state: Literal["active", "closed"]
     state_revision: str
     home_shard: str
+    state_learned: str = ""
+    erased_revision: str = ""
+    emptied: bool = False
 
 
 class Footprint(Document):
@@ -180,6 +188,11 @@ class Admission(Document):
     refused_digest: str = ""
     lease: Lease = Lease()
 
+    @property
+    def used(self) -> bool:
+        """Whether the number is used for ever: its promotion began, and came to a verdict."""
+        return bool(self.promoting) and self.verdict is not None and self.verdict.final
+
 
 class Shard(Document):
     """The desired shape of a shard. Sizes in bytes; `restart_at` in RFC 3339.
@@ -212,12 +225,13 @@ class Template(Document):
 
 FLEET_LEASE = "fleet/lease.json"
 POLICY = "fleet/policy.json"
+CUSTOMERS = "customers/"
 MARKS = "garbage/"
 
 
 def customer_name(customer: str) -> str:
     """Return the object name of an account."""
-    return f"customers/{customer}.json"
+    return f"{CUSTOMERS}{customer}.json"
 
 
 def ledger_name(customer: str) -> str:
@@ -244,6 +258,11 @@ def model_name(model: ModelName) -> str:
 def admission_name(version: VersionName) -> str:
     """Return the object name of a version's admission."""
     return f"admissions/{version.model.servable}/{version.number}.json"
+
+
+def admissions_prefix(customer: str) -> str:
+    """Return what the object names of all admissions of a customer begin with."""
+    return f"admissions/{customer}."
 
 
 def mark_name(version: VersionName) -> str:

@@ -1,7 +1,7 @@
 """Garbage as pure decisions: which records and which bytes nobody needs any more.
 
-A record goes when its deletion, or the closing of its account, is older than the operator's policy
-says and every shard was seen to have let go. Bytes go when nothing names them, and a mark says that
+A record goes when its deletion is older than the operator's policy says, or its account is to be erased,
+and every shard was seen to have let go. Bytes go when nothing names them, and a mark says that
 this was so for a while already.
 """
 
@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from berth.domain import accounts, documents, names
 from berth.domain.documents import (
     Admission,
     Customer,
@@ -17,21 +18,27 @@ from berth.domain.documents import (
     Verdict,
     Wants,
 )
-from berth.domain.manifest import SAVED_MODEL
+from berth.domain.errors import InvalidEvent
+from berth.domain.manifest import SAVED_MODEL, Manifest, ManifestFile
 from berth.domain.names import VersionName
 from berth.domain.serving_config import Config
 from berth.domain.shard_status import ModelRecord, ReplicaStatus, ShardStatus
 
 COLLECTED = "collected"
+BURNT = "the bytes under this number were deleted; upload a new version number"
 
 
 @dataclass(frozen=True, slots=True)
 class Rubbish:
-    """What a sweep found: documents to shorten, bytes to mark or delete, marks to take away.
+    """What a sweep found: accounts to erase and to empty, documents to shorten, bytes to mark or delete,
+    marks to take away.
 
-    `blocked` says what bytes that are due wait for.
+    `resume` are promotions to be taken up again, `blocked` says what bytes that are due wait for.
     """
 
+    erase: tuple[str, ...] = ()
+    clear: tuple[str, ...] = ()
+    resume: tuple[VersionName, ...] = ()
     shorten: tuple[str, ...] = ()
     mark: tuple[VersionName, ...] = ()
     unmark: tuple[VersionName, ...] = ()
@@ -41,12 +48,15 @@ class Rubbish:
     @property
     def empty(self) -> bool:
         """Whether nothing is to be written."""
-        return not (self.shorten or self.mark or self.unmark or self.delete)
+        accounts = self.erase or self.clear
+        return not (accounts or self.shorten or self.mark or self.unmark or self.delete)
 
     @property
     def told(self) -> tuple[str, ...]:
         """What is done, in words."""
         counts = (
+            (len(self.erase), "erase {} accounts"),
+            (len(self.clear), "empty {} erased accounts"),
             (len(self.shorten), "shorten {} documents"),
             (len(self.mark), "mark the bytes of {} versions"),
             (len(self.unmark), "take away {} marks"),
@@ -85,11 +95,12 @@ def shortened(
 ) -> Model:
     """Return a model's document without what was given up for long enough; itself when nothing was.
 
-    A closed account's model keeps nothing but the revision until which everything is deleted, so that
+    An erased account's model keeps nothing but the revision until which everything is deleted, so that
     what comes late is deleted too. A deletion stays noted for the same reason.
     """
-    if _over(model.wants, account, policy, now):
-        return model.model_copy(update={"versions": {}, "wants": _forgotten(model.wants)})
+    if account is not None and _over(model.wants, account):
+        wants = accounts.forgotten(model, account.erased_revision)
+        return model.model_copy(update={"versions": {}, "wants": wants})
     present = set(model.present)
     kept = {
         number: admitted
@@ -148,6 +159,23 @@ def unsure(views: Collection[ShardView], since: datetime) -> str:
     return ""
 
 
+def marked(name: str) -> VersionName | None:
+    """Return the version that a mark's object name speaks of, None for an object that is no mark."""
+    servable, _, number = name.removeprefix(documents.MARKS).removesuffix(".json").partition("/")
+    try:
+        return VersionName(names.servable(servable), names.version(number))
+    except InvalidEvent:
+        return None
+
+
+def young(
+    marks: Mapping[VersionName, datetime], *, policy: RestartPolicy, now: datetime
+) -> set[VersionName]:
+    """Return the versions whose marks are too new for their bytes to go."""
+    old = timedelta(seconds=policy.garbage_seconds)
+    return {version for version, since in marks.items() if now - since < old}
+
+
 def sort(
     orphans: Collection[VersionName],
     marks: Mapping[VersionName, datetime],
@@ -157,8 +185,8 @@ def sort(
     now: datetime,
 ) -> Rubbish:
     """Say of bytes that nothing names, and of the marks there are, what comes next."""
-    old = timedelta(seconds=policy.garbage_seconds)
-    due = [v for v in sorted(orphans) if v in marks and now - marks[v] >= old]
+    fresh = young(marks, policy=policy, now=now)
+    due = [v for v in sorted(orphans) if v in marks and v not in fresh]
     waits = {version: unsure(views, marks[version]) for version in due}
     return Rubbish(
         mark=tuple(v for v in sorted(orphans) if v not in marks),
@@ -172,41 +200,43 @@ def under_way(admission: Admission | None, now: datetime) -> bool:
     """Whether somebody judges or promotes a version, or has begun to and comes back."""
     if admission is None:
         return False
-    final = admission.verdict is not None and admission.verdict.final
-    return not admission.lease.free(now) or (bool(admission.promoting) and not final)
+    return not admission.lease.free(now) or (bool(admission.promoting) and not admission.used)
+
+
+def died(admission: Admission | None, now: datetime) -> bool:
+    """Whether a promotion has begun and nobody is at it: it is to be taken up again."""
+    return under_way(admission, now) and admission is not None and admission.lease.free(now)
 
 
 def burnt(admission: Admission | None, now: datetime) -> Admission:
-    """Return the audit trail of a number whose bytes go: no other bytes can come under it."""
+    """Return what is kept of a number whose bytes go: that no bytes can come under it again.
+
+    Of its manifest stays how new the newest file was, so that the sweep knows what lies in the inbox.
+    """
     known = admission or Admission()
-    if known.promoting:
+    if known.verdict is not None and known.verdict.reason == BURNT:
         return known
-    reason = "the bytes under this number were deleted; upload a new version number"
-    verdict = Verdict(state="REJECTED", reason=reason, at=now.isoformat(timespec="milliseconds"))
-    return known.model_copy(
-        update={"promoting": COLLECTED, "promoted": (SAVED_MODEL,), "verdict": verdict}
+    verdict = Verdict(state="REJECTED", reason=BURNT, at=now.isoformat(timespec="milliseconds"))
+    return Admission(
+        manifest=_nameless(known.manifest),
+        uploaded_at=known.uploaded_at,
+        promoting=known.promoting or COLLECTED,
+        promoted=(SAVED_MODEL,),
+        verdict=verdict,
+        refused_digest=known.refused_digest,
     )
 
 
-def _over(wants: Wants, account: Customer | None, policy: RestartPolicy, now: datetime) -> bool:
-    """Whether the account is closed for longer than it can be restored, as the model knows too."""
-    return (
-        wants.closed
-        and account is not None
-        and account.state == "closed"
-        and account.state_revision == wants.account_revision
-        and _passed(wants.account_revision, policy.grace_seconds, now)
-    )
+def _nameless(manifest: Manifest) -> Manifest:
+    newest = max((file.generation for file in manifest.files), default=0)
+    file = ManifestFile(name=SAVED_MODEL, generation=newest, size=0, crc32c="")
+    return Manifest(files=(file,) if newest else ())
 
 
-def _forgotten(wants: Wants) -> Wants:
-    return Wants(
-        source_generation=wants.source_generation,
-        deleted_revision=max(wants.deleted_revision, wants.account_revision),
-        deleted_versions=wants.deleted_versions,
-        closed=wants.closed,
-        account_revision=wants.account_revision,
-    )
+def _over(wants: Wants, account: Customer) -> bool:
+    """Whether the erasure of the closed account is decided, and the model knows of the closing."""
+    known = account.state_revision == wants.account_revision
+    return known and wants.closed and accounts.leaving(account)
 
 
 def _deletion(wants: Wants, number: int) -> str:

@@ -1,6 +1,7 @@
 """Accounts: the newest revision of each field wins, in whatever order and how often events come."""
 
 import itertools
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -10,6 +11,8 @@ from berth.domain import accounts
 from berth.domain.documents import AdmittedVersion, Footprint, Model, Wants, project
 from berth.domain.errors import InvalidEvent
 from berth.domain.requests import CustomerEvent
+
+NOW = datetime(2026, 1, 1, 1, tzinfo=UTC)
 
 
 def event(kind, minute, plan="free", **more):
@@ -25,13 +28,13 @@ def after(events):
         rest = []
         for one in waiting:
             if one.kind == "signed_up":
-                known = accounts.signed_up(known, one, home_shard="shard-0")
+                known = accounts.signed_up(known, one, home_shard="shard-0", now=NOW)
             elif known is None:
                 rest.append(one)
             elif one.kind == "plan_changed":
                 known = accounts.plan_changed(known, one)
             else:
-                known = accounts.closed(known, one)
+                known = accounts.closed(known, one, now=NOW)
         if len(rest) == len(waiting):
             return known
         waiting = rest
@@ -90,12 +93,14 @@ def test_an_older_event_changes_nothing_and_an_equal_one_neither():
 
 
 def test_the_home_shard_is_sticky():
-    known = accounts.signed_up(None, STORY[0], home_shard="shard-0")
-    assert accounts.signed_up(known, STORY[3], home_shard="shard-1").home_shard == "shard-0"
+    known = accounts.signed_up(None, STORY[0], home_shard="shard-0", now=NOW)
+    assert (
+        accounts.signed_up(known, STORY[3], home_shard="shard-1", now=NOW).home_shard == "shard-0"
+    )
 
 
 @pytest.mark.parametrize(
-    "change", [accounts.plan_changed, lambda k, e: accounts.signed_up(k, e, home_shard="")]
+    "change", [accounts.plan_changed, lambda k, e: accounts.signed_up(k, e, home_shard="", now=NOW)]
 )
 def test_an_unknown_plan_is_refused(change):
     with pytest.raises(InvalidEvent, match="unknown plan"):
@@ -173,3 +178,82 @@ def test_deletions_of_versions_do_not_depend_on_their_order():
             model = accounts.retired(model, one)
         ends.add(model.encode())
     assert len(ends) == 1
+
+
+def gone(minute, learned=NOW):
+    """An account closed at a minute, of which Berth learned then."""
+    known = after([event("signed_up", 0)])
+    return accounts.closed(known, event("closed", minute), now=learned)
+
+
+@pytest.mark.parametrize(("learned", "later"), [(NOW, NOW), (NOW - timedelta(days=1), None)])
+def test_the_grace_runs_from_the_later_of_the_closing_and_its_coming_to_be_known(learned, later):
+    closed = gone(5, learned)
+    runs = later or datetime.fromisoformat(closed.state_revision)
+
+    def erased(at):
+        return accounts.leaving(accounts.erased(closed, grace_seconds=60, now=at))
+
+    assert not erased(runs + timedelta(seconds=59))
+    assert erased(runs + timedelta(seconds=60))
+
+
+def test_a_closing_that_comes_again_does_not_begin_the_grace_anew():
+    closed = gone(5)
+    assert accounts.closed(closed, event("closed", 5), now=NOW + timedelta(days=6)) == closed
+
+
+def erased(minute=5):
+    return accounts.erased(gone(minute), grace_seconds=60, now=NOW + timedelta(hours=1))
+
+
+def back(account, minute=9):
+    known = accounts.signed_up(account, event("signed_up", minute), home_shard="", now=NOW)
+    return accounts.under(accounts.under(digits(1), account), known)
+
+
+def test_an_erasure_is_of_this_closing_and_is_over_when_all_is_emptied():
+    account = erased()
+    assert accounts.leaving(account)
+    assert accounts.left(account)
+    done = accounts.emptied(account)
+    assert not accounts.left(done)
+    assert accounts.erased(done, grace_seconds=60, now=NOW + timedelta(days=9)) == done
+    active = accounts.signed_up(done, event("signed_up", 9), home_shard="", now=NOW)
+    assert not accounts.left(active)
+    assert accounts.emptied(active) == active
+    again = accounts.closed(active, event("closed", 11), now=NOW)
+    assert not accounts.leaving(again)
+    assert accounts.left(again)
+    twice = accounts.erased(again, grace_seconds=60, now=NOW + timedelta(hours=1))
+    assert accounts.left(twice)
+    assert accounts.emptied(gone(5)) == gone(5)
+
+
+def test_a_sign_up_before_the_decision_restores_and_one_after_it_does_not():
+    assert back(gone(5)).present == (1,)
+    fresh = back(erased())
+    assert fresh.present == ()
+    assert not fresh.wants.closed
+    assert fresh.wants.account_revision == event("", 9).revision
+    assert fresh.wants.deleted_revision == event("", 5).revision
+
+
+def test_what_was_admitted_after_the_closing_goes_with_the_account_and_nothing_newer():
+    late = digits(1).versions[1].model_copy(update={"uploaded_at": event("", 7).revision})
+    model = digits(1).model_copy(update={"versions": {1: digits(1).versions[1], 2: late}})
+    account = erased()
+    known = accounts.signed_up(account, event("signed_up", 9), home_shard="", now=NOW)
+    fresh = accounts.under(model, known)
+    assert fresh.present == ()
+    newer = late.model_copy(update={"uploaded_at": event("", 8).revision})
+    assert fresh.model_copy(update={"versions": {3: newer}}).present == (3,)
+    assert accounts.under(fresh, known) == fresh
+
+
+def test_a_model_that_never_heard_of_the_closing_goes_too():
+    known = accounts.signed_up(erased(), event("signed_up", 9), home_shard="", now=NOW)
+    closed_again = accounts.closed(known, event("closed", 11), now=NOW)
+    assert accounts.under(digits(1), closed_again).present == ()
+    young = digits(1, account_revision=event("", 9).revision)
+    assert accounts.under(young, closed_again).present == (1,)

@@ -17,6 +17,7 @@ from berth.domain.documents import (
     Wants,
 )
 from berth.domain.garbage import ShardView
+from berth.domain.manifest import Manifest, ManifestFile
 from berth.domain.names import ModelName, VersionName
 from berth.domain.serving_config import Entry
 from berth.domain.shard_status import (
@@ -49,8 +50,9 @@ def model(**wants):
     )
 
 
-def account(state="closed", at=None):
+def account(state="closed", at=None, erased=False):
     return Customer(
+        erased_revision=(at or ago(days=8)) if erased else "",
         customer="acme",
         plan="free",
         plan_revision="",
@@ -72,15 +74,16 @@ def test_a_deletion_is_kept_for_a_day():
     assert left(model(deleted_revision=ago(days=31))) == {1, 2}  # uploaded since
 
 
-def test_a_closed_account_is_kept_for_a_week():
+def test_an_erased_accounts_model_is_shortened_to_what_is_deleted():
     day = ago(days=8)
     closed = {"closed": True, "account_revision": day, "pin": 1, "keep": 3, "source_generation": 9}
-    assert left(model(**closed), account(at=day)) == set()
-    assert left(model(**closed), account("active", at=day)) == {1, 2}
-    assert left(model(**closed), account(at=ago(days=1))) == {1, 2}
-    late = ago(days=6)
-    assert left(model(closed=True, account_revision=late), account(at=late)) == {1, 2}
-    after = garbage.shortened(model(**closed), account(at=day), policy=POLICY, now=NOW)
+    assert left(model(**closed), account(at=day, erased=True)) == set()
+    assert left(model(**closed), account(at=day)) == {1, 2}
+    assert left(model(**closed), account("active", at=day, erased=True)) == {1, 2}
+    assert left(model(**closed), account(at=ago(days=1), erased=True)) == {1, 2}
+    assert left(model(account_revision=day), account(at=day, erased=True)) == {1, 2}
+    owner = account(at=day, erased=True)
+    after = garbage.shortened(model(**closed), owner, policy=POLICY, now=NOW)
     assert after.wants.deleted_revision == day
     assert (after.wants.pin, after.wants.keep, after.wants.source_generation) == (None, 1, 9)
 
@@ -208,10 +211,40 @@ def test_what_is_judged_or_promoted_is_under_way():
     assert not garbage.under_way(Admission(promoting="d", verdict=final), NOW)
 
 
-def test_a_burnt_number_is_used_for_ever():
-    known = Admission(promoting="d", verdict=Verdict(state="ADMITTED", reason="", at=""))
-    assert garbage.burnt(known, NOW) is known
+def test_a_promotion_that_nobody_is_at_died():
+    taken = lease.taken(holder="m", now=NOW, seconds=60)
+    begun = Admission(promoting="d", lease=taken)
+    assert not garbage.died(begun, NOW)
+    assert garbage.died(begun, NOW + timedelta(seconds=60))
+    assert not garbage.died(Admission(lease=taken), NOW + timedelta(seconds=60))
+    assert not garbage.died(None, NOW)
+
+
+def test_of_a_burnt_number_nothing_is_kept_but_that_it_is_used():
+    files = tuple(
+        ManifestFile(name=name, generation=generation, size=7, crc32c="x")
+        for name, generation in (("saved_model.pb", 4), ("variables/variables.index", 6))
+    )
+    known = Admission(
+        manifest=Manifest(files=files),
+        promoting="d",
+        promoted=("saved_model.pb",),
+        footprint=FOOTPRINT,
+        verdict=Verdict(state="ADMITTED", reason="", at=""),
+    )
+    kept = garbage.burnt(known, NOW)
+    assert (kept.used, kept.promoting, kept.footprint) == (True, "d", None)
+    assert kept.verdict is not None
+    assert kept.verdict.state == "REJECTED"
+    (file,) = kept.manifest.files
+    assert (file.generation, file.size, file.crc32c) == (6, 0, "")
+    assert garbage.burnt(kept, NOW + timedelta(days=1)) is kept
     fresh = garbage.burnt(None, NOW)
-    assert fresh.promoting
-    assert fresh.verdict is not None
-    assert fresh.verdict.state == "REJECTED"
+    assert fresh.used
+    assert fresh.manifest.files == ()
+
+
+def test_an_object_that_is_no_mark_is_none():
+    assert garbage.marked("garbage/acme.digits/1.json") == ONE
+    for name in ("acme.digits/01.json", "acme/1.json", "note.txt", "acme.digits/1.json/2"):
+        assert garbage.marked(f"garbage/{name}") is None
