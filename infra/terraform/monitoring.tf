@@ -57,6 +57,11 @@ locals {
       message     = "reservation not released"
       labels      = { function = "EXTRACT(jsonPayload.function)" }
     }
+    berth_documents_damaged = {
+      description = "Documents that a sweep could not read: what they speak of is kept."
+      message     = "damaged document"
+      labels      = { function = "EXTRACT(jsonPayload.function)" }
+    }
     berth_answers_unwritten = {
       description = "Verdicts that could not be written beside an upload."
       message     = "answer not written"

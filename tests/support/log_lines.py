@@ -98,6 +98,7 @@ def story():
         world.send("customers", b"no JSON")
         _run(world, 40)
         _late(world)
+        _damaged(world)
         world.servers.unreachable = set()
         world.revive()
         world.control.before = _gone
@@ -118,6 +119,13 @@ def _late(world):
     world.send("shards", b'{"shard": "shard-0"}')
     _run(world, 4)
     world.send("ticks", b"{}")
+    _run(world, 4)
+
+
+def _damaged(world):
+    """An account that does not parse is come upon by a sweep."""
+    world.control.put("customers/damaged.json", b"{", if_generation=None)
+    world.send("ticks", b'{"sweep": true}')
     _run(world, 4)
 
 

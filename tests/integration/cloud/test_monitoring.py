@@ -47,6 +47,7 @@ COUNTED = {
     "memory unknown": {"berth_memory_unknown"},
     "restart did not come back": {"berth_restarts_late"},
     "reservation not released": {"berth_reservations_kept"},
+    "damaged document": {"berth_documents_damaged"},
     "answer not written": {"berth_answers_unwritten"},
 }
 # What each alert looks at.
