@@ -20,7 +20,6 @@ from berth.domain.canonical import digest
 from berth.domain.documents import (
     Admission,
     Customer,
-    GarbageMark,
     Model,
     Projection,
     RestartPolicy,
@@ -212,10 +211,9 @@ class Collecting:
         control.change(self.control, documents.model_name(name), Model, edit)
 
     def _mark(self, version: VersionName) -> None:
-        since = self.clock.now().isoformat(timespec="milliseconds")
         name = documents.mark_name(version)
         if self.control.stat(name) is None:
-            self.control.put(name, GarbageMark(since=since).encode(), if_generation=0)
+            self.control.put(name, b"{}", if_generation=0)
 
     def _delete(self, held: HeldLease, version: VersionName) -> None:
         """Delete one version's bytes, saved_model.pb first, until the lease ends.

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from berth.domain import accounts, canonical, documents
+from berth.domain import accounts, admission, canonical, documents
 from berth.domain.errors import Conflict, NotFound, Unavailable
 from berth.ports import ObjectStore
 
@@ -67,7 +67,7 @@ def write(
     if isinstance(document, documents.Customer):
         metadata = {"left": "1" if accounts.left(document) else ""}
     if isinstance(document, documents.Admission):
-        metadata = {"used": "1"} if document.used else {}
+        metadata = {"used": "1"} if admission.used(document) else {}
     if isinstance(document, documents.Model):
         metadata = documents.project(document).metadata() | {
             "shard": document.shard,

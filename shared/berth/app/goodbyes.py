@@ -63,6 +63,11 @@ class Goodbyes:
             if share <= 0 or held.seconds_left() <= 0 or not self._forget(stat.name):
                 return share
             share -= 1
+        for stat in self.control.list(documents.waiting_prefix(customer)):
+            if share <= 0 or held.seconds_left() <= 0:
+                return share
+            self.control.delete(stat.name)
+            share -= 1
         if self._erasing(customer):
             self.control.delete(documents.ledger_name(customer))
             control.change(

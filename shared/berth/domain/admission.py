@@ -75,12 +75,16 @@ def identity(listing: Manifest) -> str:
     return manifest.digest(listing) if listing.files else ""
 
 
+def used(known: Admission) -> bool:
+    """Whether the number is used for ever: its promotion began, and came to a verdict."""
+    return bool(known.promoting) and known.verdict is not None and known.verdict.final
+
+
 def _promoting(known: Admission, uploaded: Manifest) -> Decision:
     """From the start of its promotion a version is its pinned bytes, whatever is uploaded later."""
     pinned = identity(_only(known.manifest, known.promoted))
     now = identity(_only(uploaded, known.promoted))
-    done = known.verdict is not None and known.verdict.final
-    if done:
+    if used(known):
         inbox_is_clean = not uploaded.files
         if now == pinned or inbox_is_clean:
             return Decision("settled")

@@ -188,11 +188,6 @@ class Admission(Document):
     refused_digest: str = ""
     lease: Lease = Lease()
 
-    @property
-    def used(self) -> bool:
-        """Whether the number is used for ever: its promotion began, and came to a verdict."""
-        return bool(self.promoting) and self.verdict is not None and self.verdict.final
-
 
 class Shard(Document):
     """The desired shape of a shard. Sizes in bytes; `restart_at` in RFC 3339.
@@ -208,12 +203,6 @@ class Shard(Document):
     max_models: int = Field(default=200, ge=1)
     restart_at: str = ""
     restarted_for: dict[str, str] = {}
-
-
-class GarbageMark(Document):
-    """A version's bytes that nothing names, and since when that is known (RFC 3339)."""
-
-    since: str
 
 
 class Template(Document):
@@ -266,7 +255,7 @@ def admissions_prefix(customer: str) -> str:
 
 
 def mark_name(version: VersionName) -> str:
-    """Return the object name of the mark on a version's bytes."""
+    """Return the object name of the mark on a version's bytes: nothing names them since it was made."""
     return f"{MARKS}{version.model.servable}/{version.number}.json"
 
 

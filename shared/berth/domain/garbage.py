@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from berth.domain import accounts, documents, names
+from berth.domain import accounts, admission, documents, names
 from berth.domain.documents import (
     Admission,
     Customer,
@@ -196,24 +196,24 @@ def sort(
     )
 
 
-def under_way(admission: Admission | None, now: datetime) -> bool:
+def under_way(known: Admission | None, now: datetime) -> bool:
     """Whether somebody judges or promotes a version, or has begun to and comes back."""
-    if admission is None:
+    if known is None:
         return False
-    return not admission.lease.free(now) or (bool(admission.promoting) and not admission.used)
+    return not known.lease.free(now) or (bool(known.promoting) and not admission.used(known))
 
 
-def died(admission: Admission | None, now: datetime) -> bool:
+def died(known: Admission | None, now: datetime) -> bool:
     """Whether a promotion has begun and nobody is at it: it is to be taken up again."""
-    return under_way(admission, now) and admission is not None and admission.lease.free(now)
+    return known is not None and under_way(known, now) and known.lease.free(now)
 
 
-def burnt(admission: Admission | None, now: datetime) -> Admission:
+def burnt(found: Admission | None, now: datetime) -> Admission:
     """Return what is kept of a number whose bytes go: that no bytes can come under it again.
 
     Of its manifest stays how new the newest file was, so that the sweep knows what lies in the inbox.
     """
-    known = admission or Admission()
+    known = found or Admission()
     if known.verdict is not None and known.verdict.reason == BURNT:
         return known
     verdict = Verdict(state="REJECTED", reason=BURNT, at=now.isoformat(timespec="milliseconds"))

@@ -100,13 +100,14 @@ def test_an_erased_account_leaves_no_ledger_and_no_verdicts_but_used_numbers(wor
     world.upload("acme/bad/1", {**FILES, "saved_model.pb": b"bad graph"})
     world.put("acme/digits/9/saved_model.pb", b"one file")
     world.settle()
+    world.control.put("waiting/acme/bad/1", b"{}", if_generation=None)
     assert stored(world, "ledgers/") == ["ledgers/acme.json"]
     assert len(stored(world, "admissions/acme.")) == 4
     close(world)
     sweep(world, WEEK + 60)
     sweep(world)
     used = [f"admissions/acme.{name}/1.json" for name in ("digits", "second")]
-    assert stored(world, "ledgers/") == []
+    assert stored(world, "ledgers/") == stored(world, "waiting/") == []
     assert stored(world, "admissions/") == used
     sweep(world, DAY + 60)
     for name in ("digits", "second"):

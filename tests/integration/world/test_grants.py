@@ -145,6 +145,7 @@ def what_is_nobodys_any_more():
     world.settle()
     for version in ("acme/bad/1", "acme/lost/1"):
         world.models.put(f"{version}/saved_model.pb", b"", if_generation=None)
+    world.control.put("waiting/acme/bad/1", b"{}", if_generation=None)
     world.customer("closed", "acme", at=2)
     for _ in range(4):
         world.settle()

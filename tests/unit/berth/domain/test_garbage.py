@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from berth.domain import garbage, lease
+from berth.domain import admission, garbage, lease
 from berth.domain.documents import (
     Admission,
     AdmittedVersion,
@@ -233,14 +233,14 @@ def test_of_a_burnt_number_nothing_is_kept_but_that_it_is_used():
         verdict=Verdict(state="ADMITTED", reason="", at=""),
     )
     kept = garbage.burnt(known, NOW)
-    assert (kept.used, kept.promoting, kept.footprint) == (True, "d", None)
+    assert (admission.used(kept), kept.promoting, kept.footprint) == (True, "d", None)
     assert kept.verdict is not None
     assert kept.verdict.state == "REJECTED"
     (file,) = kept.manifest.files
     assert (file.generation, file.size, file.crc32c) == (6, 0, "")
     assert garbage.burnt(kept, NOW + timedelta(days=1)) is kept
     fresh = garbage.burnt(None, NOW)
-    assert fresh.used
+    assert admission.used(fresh)
     assert fresh.manifest.files == ()
 
 
