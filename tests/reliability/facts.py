@@ -8,7 +8,8 @@ Left out, with the reason:
   is still to be judged is compared; so is who waits for a turn: the note of one that was judged since goes
   when the customer's next version has its verdict;
 * which ends of processes were judged: they happened or not. What came of it is compared;
-* leases: whether they are free is compared, not who held them last.
+* leases: whether they are free is compared, not who held them last;
+* what a placement saw of the shards: they may have been fuller or emptier. Where it put the model is compared.
 """
 
 import json
@@ -120,6 +121,7 @@ def _plain(name, stored):
         body["restarted_for"] = list(body["restarted_for"].values())
     if name.startswith("models/"):
         body["wants"]["deleted_versions"] = sorted(body["wants"]["deleted_versions"])
+        del body["placed"]
     return body
 
 

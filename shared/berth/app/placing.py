@@ -3,12 +3,17 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import structlog
+
 from berth.app import owning, rooms
 from berth.domain import accounts, placement
 from berth.domain.documents import AdmittedVersion, Customer, Footprint, Model, Wants
 from berth.domain.errors import Unavailable
 from berth.domain.names import VersionName
+from berth.domain.placement import Decision
 from berth.ports import ObjectStore, Outbox
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +53,24 @@ class Placing:
         """Return a maker of a new model's document: the shard is chosen only if it is needed."""
 
         def make() -> Model:
-            shard = self._shard(admitted.footprint, account.home_shard)
+            placed = self._placed(admitted.footprint, account.home_shard)
             return Model(
                 customer=version.model.customer,
                 model=version.model.model,
                 base_path=version.model.folder.rstrip("/"),
                 versions={version.number: admitted},
                 wants=Wants(account_revision=account.state_revision),
-                shard=shard or account.home_shard,
+                shard=placed.shard or account.home_shard,
+                placed=placed,
             )
 
         return make
 
-    def _shard(self, footprint: Footprint, home: str) -> str | None:
+    def _placed(self, footprint: Footprint, home: str) -> Decision:
         """Choose a shard; the others are looked at only where the home shard has no room."""
         room = rooms.room(self.control, home)
-        if room is not None and room.fits(footprint):
-            return home
-        return placement.place(footprint, rooms.active(self.control), home=home, draw=self.draw)
+        at_home = room is not None and room.fits(footprint)
+        known = (room,) if room and at_home else rooms.active(self.control)
+        decision = placement.place(footprint, known, home=home, draw=self.draw)
+        log.info("placed", shard=decision.shard, reason=decision.reason, looked_at=len(known))
+        return decision

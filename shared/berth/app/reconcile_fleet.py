@@ -152,7 +152,7 @@ class ReconcileFleet:
         def edit(model: Model | None) -> Model | None:
             if model is None or model.shard != move.shard:
                 return None
-            return model.model_copy(update={"shard": move.target})
+            return model.model_copy(update={"shard": move.target, "placed": move.placed})
 
         name = documents.model_name(names.servable(move.servable))
         changed = control.change(self.control, name, Model, edit)

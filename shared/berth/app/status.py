@@ -81,6 +81,7 @@ class Status:
             "state": state,
             "reason": reason,
             "shard": model.shard if model else None,
+            "placed": model.placed.model_dump(mode="json") if model and model.placed else None,
             "versions": _versions(model, record, verdicts),
             "endpoints": [
                 f"http://{replica.address}:{REST_PORT}"

@@ -9,9 +9,11 @@ from typing import Literal
 from pydantic import Field
 
 from berth.domain.canonical import Document
+from berth.domain.footprint import Footprint as Footprint
 from berth.domain.lease import Lease
 from berth.domain.manifest import Manifest
 from berth.domain.names import ModelName, VersionName
+from berth.domain.placement import Decision
 from berth.domain.policy import RestartPolicy as RestartPolicy
 
 SHOWN_VERSIONS = 16
@@ -34,14 +36,6 @@ class Customer(Document):
     state_learned: str = ""
     erased_revision: str = ""
     emptied: bool = False
-
-
-class Footprint(Document):
-    """What one version needs, as the probe measured it."""
-
-    resident_bytes: int = Field(ge=0)
-    peak_bytes: int = Field(ge=0)
-    load_seconds: float = Field(ge=0)
 
 
 class AdmittedVersion(Document):
@@ -81,7 +75,10 @@ class Wants(Document):
 
 
 class Model(Document):
-    """The one truth about a model. `base_path` is its folder in the models bucket, without slash."""
+    """The one truth about a model. `base_path` is its folder in the models bucket, without slash.
+
+    `placed` tells why it is where it is; nothing depends on it.
+    """
 
     customer: str
     model: str
@@ -90,6 +87,7 @@ class Model(Document):
     versions: dict[int, AdmittedVersion] = {}
     shard: str
     target: str | None = None
+    placed: Decision | None = None
 
     @property
     def name(self) -> ModelName:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from berth.domain import placement
 from berth.domain.documents import Projection, Shard
 from berth.domain.names import ModelName, VersionName
-from berth.domain.placement import Room
+from berth.domain.placement import Decision, Room
 from berth.domain.shard_status import Summary
 
 
@@ -36,11 +36,16 @@ class ModelRow:
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """A model that its shard has no room for, and one that has."""
+    """A model that its shard has no room for, and the decision for one that has."""
 
     servable: str
     shard: str
-    target: str
+    placed: Decision
+
+    @property
+    def target(self) -> str:
+        """Where it goes."""
+        return self.placed.shard
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +138,12 @@ def replacements(
                 continue
             newest = row.projection.versions[max(row.projection.versions)]
             others = [room for room in left.values() if room.shard != shard]
-            target = placement.place(newest, others, home="", draw=lambda _: 0)
-            if target is not None:
-                left[target] = left[target].taking(newest)
-                found.append(Replacement(servable, shard, target))
+            placed = placement.place(newest, others, home="", draw=lambda _: 0)
+            if placed.shard:
+                left[placed.shard] = left[placed.shard].taking(newest)
+                reason = f"{shard} had no room for it; {placed.reason}"
+                why = placed.model_copy(update={"reason": reason})
+                found.append(Replacement(servable, shard, why))
     return tuple(found)
 
 

@@ -89,9 +89,9 @@ def test_what_its_shard_has_no_room_for_goes_where_there_is_room_until_that_is_f
     rows = [waiting("acme.a", "shard-0"), waiting("acme.b", "shard-0")]
     summaries = {"shard-0": full("shard-0", "acme.a", "acme.b")}
     rooms = [room("shard-0", 2), room("shard-1", 1)]
-    assert fleet.replacements(rows, summaries, rooms) == (
-        fleet.Replacement("acme.a", "shard-0", "shard-1"),
-    )
+    (only,) = fleet.replacements(rows, summaries, rooms)
+    assert (only.servable, only.shard, only.target) == ("acme.a", "shard-0", "shard-1")
+    assert only.placed.reason == "shard-0 had no room for it; no other shard has room"
 
 
 def test_what_moved_meanwhile_or_fits_nowhere_stays():

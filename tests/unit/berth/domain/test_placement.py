@@ -23,18 +23,18 @@ def footprint(resident, peak=0):
 @pytest.mark.parametrize(
     ("rooms", "home", "draw", "shard"),
     [
-        ([], "a", FIRST, None),
+        ([], "a", FIRST, ""),
         ([room("a", 90), room("b", 50)], "a", FIRST, "a"),
         ([room("a", 91), room("b", 50)], "a", FIRST, "b"),
         ([room("a", 0, models=10), room("b", 50)], "a", FIRST, "b"),
-        ([room("a", 91), room("b", 95)], "a", FIRST, None),
+        ([room("a", 91), room("b", 95)], "a", FIRST, ""),
         ([room("a", 10), room("b", 80), room("c", 50)], "", FIRST, "b"),
         ([room("a", 10), room("b", 80), room("c", 50)], "", LAST, "c"),
         ([room("b", 50), room("a", 50)], "", FIRST, "a"),
     ],
 )
 def test_where_a_model_goes(rooms, home, draw, shard):
-    assert placement.place(footprint(10), rooms, home=home, draw=draw) == shard
+    assert placement.place(footprint(10), rooms, home=home, draw=draw).shard == shard
 
 
 def test_it_is_the_peak_that_must_fit():
@@ -64,9 +64,41 @@ def test_a_new_customer_is_at_home_where_it_is_emptiest(rooms, shard):
 )
 def test_a_place_is_never_over_a_bound(listed, size, home, draw):
     rooms = [room(str(n), used, models=models) for n, (used, models) in enumerate(listed)]
-    chosen = placement.place(footprint(size), rooms, home=str(home), draw=draw)
+    chosen = placement.place(footprint(size), rooms, home=str(home), draw=draw).shard
     fitting = {r.shard for r in rooms if r.used_bytes + size <= 100 and r.models < 10}
-    assert chosen in fitting if fitting else chosen is None
+    assert chosen in fitting if fitting else chosen == ""
+
+
+ROOMS = [room("a", 95), room("b", 50), room("c", 80), room("d", 0, models=10)]
+
+
+@pytest.mark.parametrize(
+    ("home", "size", "shard", "reason"),
+    [
+        ("b", 10, "b", "its customer is at home there"),
+        ("a", 10, "c", "drawn from the 2 fullest of 2 shards with room"),
+        ("a", 50, "b", "no other shard has room"),
+        ("a", 60, "", "none of 4 shards has room"),
+    ],
+)
+def test_a_decision_says_why_and_what_else_was_looked_at(home, size, shard, reason):
+    found = placement.place(footprint(1, peak=size), ROOMS, home=home, draw=FIRST)
+    assert (found.shard, found.reason) == (shard, reason)
+    assert (found.needs_bytes, found.looked_at) == (size, 4)
+    against = {choice.shard: choice.against for choice in found.choices}
+    assert against["a"] == f"it would hold {95 + size - 100} bytes too many"
+    assert against["d"] == "it has 10 of 10 models"
+    assert [choice.shard for choice in found.choices if not choice.against][:1] == [shard] * bool(
+        shard
+    )
+    assert {(c.used_bytes, c.models) for c in found.choices if c.shard == "b"} == {(50, 0)}
+
+
+def test_a_decision_is_bounded_and_keeps_what_came_nearest():
+    rooms = [room(f"s{n:03}", n) for n in range(100)]
+    found = placement.place(footprint(10), rooms, home="", draw=FIRST)
+    assert found.looked_at == 100
+    assert [choice.shard for choice in found.choices] == [f"s{n:03}" for n in range(90, 82, -1)]
 
 
 def test_needed_bytes_count_the_largest_loads_in_parallel():
