@@ -20,7 +20,16 @@ from berth.domain.documents import Admission
 from berth.domain.lease import Lease
 from berth.domain.ledger import Ledger
 
-TIMES = {"state_learned", "at", "since", "admitted_at", "uploaded_at", "restart_at", "started_at"}
+TIMES = {
+    "state_learned",
+    "gone_at",
+    "at",
+    "since",
+    "admitted_at",
+    "uploaded_at",
+    "restart_at",
+    "started_at",
+}
 COUNTS = {"generation", "source_generation", "document", "said"}
 REVISIONS = {"plan_revision", "state_revision", "account_revision", "deleted_revision"}
 REVISIONS |= {"erased_revision"}

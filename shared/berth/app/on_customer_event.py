@@ -165,7 +165,7 @@ class OnCustomerEvent:
     def _change(
         self, name: ModelName, edit: Callable[[Model | None], Model | None]
     ) -> tuple[str, ...]:
-        held = owning.change(self.control, name, edit)
+        held = owning.change(self.control, name, edit, at=accounts.time(self.clock.now()))
         return held.document.shards if held.document is not None else ()
 
 

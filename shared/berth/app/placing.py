@@ -41,7 +41,7 @@ class Placing:
             versions = {**model.versions, version.number: admitted}
             return model.model_copy(update={"versions": versions})
 
-        held = owning.change(self.control, version.model, edit)
+        held = owning.change(self.control, version.model, edit, at=admitted.admitted_at)
         if held.document is None:
             raise Unavailable("the model's document vanished")
         self.outbox.request_shards(*held.document.shards)

@@ -10,6 +10,14 @@ from berth.domain import quotas
 from berth.domain.documents import Customer, Model, Wants
 from berth.domain.requests import CustomerEvent
 
+# Deletions that a model remembers of versions it does not have, so that a late admission is taken too.
+MAX_DELETIONS = 1000
+
+
+def time(now: datetime) -> str:
+    """Return a time as it is noted (RFC 3339)."""
+    return now.isoformat(timespec="milliseconds")
+
 
 def signed_up(
     known: Customer | None, event: CustomerEvent, *, home_shard: str, now: datetime
@@ -24,7 +32,7 @@ def signed_up(
             state="active",
             state_revision=event.revision,
             home_shard=home_shard,
-            state_learned=_time(now),
+            state_learned=time(now),
         )
     return _state(_plan(known, event), event, "active", now)
 
@@ -75,7 +83,7 @@ def forgotten(model: Model, until: str) -> Wants:
     deleted. `until` is the revision of the closing; what came later and was admitted goes as well.
     """
     wants = model.wants
-    known = wants.deleted_versions
+    known = {n: at for n, at in wants.deleted_versions.items() if at > until}
     late = {
         number: max(one.born, known.get(number, ""))
         for number, one in model.versions.items()
@@ -96,11 +104,34 @@ def retired(model: Model, event: CustomerEvent) -> Model:
     What was uploaded after the event happened stays, and what was uploaded before and is still on its
     way here goes.
     """
-    wants = model.wants
+    whole, versions = model.wants.deleted_revision, dict(model.wants.deleted_versions)
     if event.version is None:
-        return _wants(model, {"deleted_revision": max(wants.deleted_revision, event.revision)})
-    newest = max(wants.deleted_versions.get(event.version, ""), event.revision)
-    return _wants(model, {"deleted_versions": {**wants.deleted_versions, event.version: newest}})
+        whole = max(whole, event.revision)
+    else:
+        versions[event.version] = max(versions.get(event.version, ""), event.revision)
+    told = {number: revision for number, revision in versions.items() if revision > whole}
+    return _wants(model, {"deleted_revision": whole, "deleted_versions": _bounded(told, model)})
+
+
+def _bounded(deleted: dict[int, str], model: Model) -> dict[int, str]:
+    """Keep the newest deletions of versions that the model does not have, and all of those it has."""
+    others = sorted((revision, number) for number, revision in deleted.items())
+    others = [(revision, number) for revision, number in others if number not in model.versions]
+    dropped = {number for _, number in others[: max(0, len(others) - MAX_DELETIONS)]}
+    return {number: revision for number, revision in deleted.items() if number not in dropped}
+
+
+def noted(model: Model | None, *, at: str) -> Model | None:
+    """Return a model's document with the time since when a deletion is known to have taken a version."""
+    if model is None:
+        return None
+    present = set(model.present)
+    gone = {
+        number: one.model_copy(update={"gone_at": at})
+        for number, one in model.versions.items()
+        if number not in present and not one.gone_at
+    }
+    return model.model_copy(update={"versions": {**model.versions, **gone}}) if gone else model
 
 
 def under(model: Model, account: Customer) -> Model:
@@ -129,9 +160,5 @@ def _plan(known: Customer, event: CustomerEvent) -> Customer:
 def _state(known: Customer, event: CustomerEvent, state: str, now: datetime) -> Customer:
     if event.revision <= known.state_revision:
         return known
-    update = {"state": state, "state_revision": event.revision, "state_learned": _time(now)}
+    update = {"state": state, "state_revision": event.revision, "state_learned": time(now)}
     return known.model_copy(update=update)
-
-
-def _time(now: datetime) -> str:
-    return now.isoformat(timespec="milliseconds")

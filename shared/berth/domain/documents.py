@@ -41,14 +41,15 @@ class Customer(Document):
 class AdmittedVersion(Document):
     """A version that was judged, promoted and may be served.
 
-    `uploaded_at` (RFC 3339) is when its newest file was stored; "" counts as admitted_at. `bytes` is the
-    size of what was promoted: 0 for a starter, which is served in place.
+    `uploaded_at` (RFC 3339) is when its newest file was stored; "" counts as admitted_at. `gone_at` is when
+    Berth learned that a deletion took it. `bytes` is the size of what was promoted: 0 for a starter.
     """
 
     digest: str
     footprint: Footprint
     admitted_at: str
     uploaded_at: str = ""
+    gone_at: str = ""
     bytes: int = Field(default=0, ge=0)
 
     @property

@@ -106,7 +106,9 @@ def shortened(
         number: admitted
         for number, admitted in model.versions.items()
         if number in present
-        or not _passed(_deletion(model.wants, number), policy.garbage_seconds, now)
+        or not _passed(
+            admitted.gone_at or _deletion(model.wants, number), policy.garbage_seconds, now
+        )
     }
     return model if kept == model.versions else model.model_copy(update={"versions": kept})
 

@@ -143,6 +143,35 @@ def test_a_deleted_version_leaves_the_document_and_its_bytes_go(world):
     assert world.loaded("shard-0", "acme.digits") == {1}
 
 
+def test_a_deletion_that_comes_late_has_its_day_all_the_same(world):
+    world.clock.advance(30 * DAY)
+    say(world, "model.deleted", ago=6 * DAY, model="digits", version=2)
+    sweep(world, DAY - 600)
+    assert set(world.model("acme.digits").versions) == {1, 2}
+    sweep(world, 1200)
+    assert set(world.model("acme.digits").versions) == {1}
+
+
+def test_deleting_again_and_again_keeps_nothing_longer(world):
+    for _ in range(3):
+        say(world, "model.deleted", model="digits", version=2)
+        say(world, "model.deleted", model="digits")
+        sweep(world, DAY / 3 + 60)
+    assert world.model("acme.digits").versions == {}
+
+
+def test_a_version_deleted_before_it_was_admitted_goes_as_others_do(world):
+    world.upload("acme/digits/3")
+    admission = world.run_until("admissions")
+    say(world, "model.deleted", model="digits", version=3)
+    world.queue.append(admission)
+    world.settle()
+    sweep(world, DAY - 600)
+    assert set(world.model("acme.digits").versions) == {1, 2, 3}
+    sweep(world, 1200)
+    assert set(world.model("acme.digits").versions) == {1, 2}
+
+
 def test_erased_models_do_not_count_against_the_plan(world):
     say(world, "customer.plan_changed", plan="free")
     world.upload("acme/second/1")

@@ -257,3 +257,39 @@ def test_a_model_that_never_heard_of_the_closing_goes_too():
     assert accounts.under(digits(1), closed_again).present == ()
     young = digits(1, account_revision=event("", 9).revision)
     assert accounts.under(young, closed_again).present == (1,)
+
+
+def test_when_a_deletion_was_learned_is_noted_once():
+    model = digits(1, 2)
+    assert accounts.noted(model, at="now") is model
+    assert accounts.noted(None, at="now") is None
+    for minute, at in ((5, "first"), (6, "again")):
+        model = accounts.retired(model, event("model.deleted", minute, model="digits", version=1))
+        model = accounts.noted(model, at=at)
+    assert [model.versions[n].gone_at for n in (1, 2)] == ["first", ""]
+    model = accounts.retired(model, event("model.deleted", 7, model="digits"))
+    assert [one.gone_at for one in accounts.noted(model, at="then").versions.values()] == [
+        "first",
+        "then",
+    ]
+
+
+def test_what_a_model_remembers_of_deletions_is_bounded(monkeypatch):
+    monkeypatch.setattr(accounts, "MAX_DELETIONS", 3)
+    ends = set()
+    for order in itertools.permutations(range(10, 15)):
+        model = digits(1)
+        for minute in (1, *order):
+            one = event("model.deleted", minute, model="digits", version=minute)
+            model = accounts.retired(model, one)
+        ends.add(model.encode())
+        assert set(model.wants.deleted_versions) == {1, 12, 13, 14}
+    assert len(ends) == 1
+    whole = accounts.retired(model, event("model.deleted", 13, model="digits"))
+    assert set(whole.wants.deleted_versions) == {14}
+
+
+def test_an_erasure_drops_deletions_that_it_covers():
+    model = digits(1, deleted_versions={1: event("", 3).revision, 7: event("", 30).revision})
+    wants = accounts.forgotten(model, event("", 5).revision)
+    assert set(wants.deleted_versions) == {7}

@@ -74,6 +74,16 @@ def test_a_deletion_is_kept_for_a_day():
     assert left(model(deleted_revision=ago(days=31))) == {1, 2}  # uploaded since
 
 
+def test_a_deletion_that_came_late_is_kept_for_a_day_from_then():
+    def late(hours):
+        known = model(deleted_versions={2: ago(days=5)})
+        gone = known.versions[2].model_copy(update={"gone_at": ago(hours=hours)})
+        return left(known.model_copy(update={"versions": {1: known.versions[1], 2: gone}}))
+
+    assert late(hours=23) == {1, 2}
+    assert late(hours=24) == {1}
+
+
 def test_an_erased_accounts_model_is_shortened_to_what_is_deleted():
     day = ago(days=8)
     closed = {"closed": True, "account_revision": day, "pin": 1, "keep": 3, "source_generation": 9}
