@@ -59,7 +59,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
 }
 _COPIED = ("infra", "k8s", "functions", "docs/schemas", "tests/support", "tests/unit/berth")
 # 0: the tests passed with the change in place. The others are mutmut's and pytest's exit codes.
-_SURVIVED, _UNTRIED, _UNTESTED = 0, None, (5, 33)
+_SURVIVED, _UNTRIED, _UNTESTED, _TIMED_OUT = 0, None, (5, 33), (-24, 36)
 _CONFIG = """\
 [tool.pytest.ini_options]
 addopts = "--import-mode=importlib -p no:cacheprovider -p no:xdist"
@@ -92,12 +92,13 @@ class Tried:
         return "| " + " | ".join(str(cell) for cell in cells) + " |"
 
 
-def run(target: str, seconds: float, children: int) -> Tried:
+def run(target: str, seconds: float, children: int, *, added: bool = False) -> Tried:
     """Try the mutants of one module for at most so long; a later call goes on from there.
 
-    Raises subprocess.CalledProcessError where the tests fail without any change.
+    `added`: the tests that changed only grew, so that what was noticed is noticed still. Raises
+    subprocess.CalledProcessError where the tests fail without any change.
     """
-    stage = _stage(target)
+    stage = _stage(target, added=added)
     command = (str(environment.python("mutmut", LOCK)), "-m", "mutmut", "run")
     shown = {**os.environ, "PYTHONPATH": sysconfig.get_path("purelib"), "MUTMUT_QUIET": "1"}
     log = stage / "run.log"
@@ -118,7 +119,7 @@ def run(target: str, seconds: float, children: int) -> Tried:
 
 def read(target: str) -> Tried:
     """What the last runs found out."""
-    meta = _folder(target) / "mutants" / "berth" / f"{target}.py.meta"
+    meta = _meta(target)
     codes = json.loads(meta.read_text())["exit_code_by_key"] if meta.exists() else {}
     survivors = [name for name, code in codes.items() if code == _SURVIVED or code in _UNTESTED]
     untried = sum(code is _UNTRIED for code in codes.values())
@@ -138,7 +139,7 @@ def explained() -> set[str]:
     return set(re.findall(r"`(berth\.[\w.ǁ]+__mutmut_\d+)`", DOCUMENT.read_text()))
 
 
-def _stage(target: str) -> Path:
+def _stage(target: str, *, added: bool) -> Path:
     """Bring the copy up to date; what mutmut has found out stays."""
     stage = _folder(target)
     sources = [("shared/berth", "berth"), *((name, name) for name in _COPIED)]
@@ -148,11 +149,31 @@ def _stage(target: str) -> Path:
     # mutmut tries again what changed in a function, and knows nothing of tests that changed.
     asked = _digest(target)
     if not (stage / "asked").exists() or (stage / "asked").read_text() != asked:
-        shutil.rmtree(stage / "mutants", ignore_errors=True)
+        if added:
+            _retry(target)
+        else:
+            shutil.rmtree(stage / "mutants", ignore_errors=True)
         (stage / "asked").write_text(asked)
     tests = json.dumps(list(TARGETS[target]))
     (stage / "pyproject.toml").write_text(_CONFIG.format(target=target, tests=tests))
     return stage
+
+
+def _retry(target: str) -> None:
+    """Have survivors and what ran out of time tried again, and which test runs which function."""
+    meta = _meta(target)
+    if not meta.exists():
+        return
+    known = json.loads(meta.read_text())
+    codes = known["exit_code_by_key"]
+    again = {_SURVIVED, *_UNTESTED, *_TIMED_OUT}
+    known["exit_code_by_key"] = {n: _UNTRIED if c in again else c for n, c in codes.items()}
+    meta.write_text(json.dumps(known))
+    (_folder(target) / "mutants" / "mutmut-stats.json").unlink(missing_ok=True)
+
+
+def _meta(target: str) -> Path:
+    return _folder(target) / "mutants" / "berth" / f"{target}.py.meta"
 
 
 def _digest(target: str) -> str:
@@ -194,6 +215,9 @@ def main() -> None:
     parser.add_argument("targets", nargs="*", default=list(TARGETS), metavar="target")
     parser.add_argument("--seconds", type=float, default=600.0, help="at most, for each module")
     parser.add_argument("--children", type=int, default=2, help="processes at a time")
+    parser.add_argument(
+        "--added", action="store_true", help="tests were only added: try again what survived"
+    )
     parser.add_argument("--known", action="store_true", help="run nothing: tell what is known")
     parser.add_argument("--whole", action="store_true", help="show survivors with a reason too")
     options = parser.parse_args()
@@ -203,7 +227,11 @@ def main() -> None:
     lines: list[str] = []
     bare = 0
     for target in options.targets:
-        tried = read(target) if options.known else run(target, options.seconds, options.children)
+        tried = (
+            read(target)
+            if options.known
+            else run(target, options.seconds, options.children, added=options.added)
+        )
         lines += _report(tried, whole=options.whole)
         bare += len(set(tried.survivors) - explained())
     print("| module | mutants | noticed | survived | not tried | noticed of tried |")

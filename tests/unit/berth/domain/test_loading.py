@@ -1,5 +1,7 @@
 """What may run while a model loads: the same in every load, or it is refused there and only there."""
 
+import hashlib
+
 import pytest
 
 from berth.domain import allowed_ops, loading, op_policy
@@ -86,9 +88,9 @@ def test_a_call_of_a_function_hides_nothing_that_runs_beside_it(first):
 def test_a_judged_graph_is_as_it_was(edit, model):
     """To ask a message for an attribute that it lacks would add it."""
     meta = hostile.edited(edit, model)
-    before = meta.SerializeToString(deterministic=True)
+    before = hashlib.sha256(meta.SerializeToString(deterministic=True)).digest()
     op_policy.judge(meta)
-    assert meta.SerializeToString(deterministic=True) == before
+    assert hashlib.sha256(meta.SerializeToString(deterministic=True)).digest() == before
 
 
 @pytest.mark.parametrize(("edit", "model"), ORDINARY)
