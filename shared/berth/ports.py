@@ -49,8 +49,12 @@ class ObjectStore(Protocol):
         """Return the newest generation's facts, or None when there is no such object."""
         ...
 
-    def list(self, prefix: str, *, limit: int | None = None) -> Sequence[ObjectStat]:
-        """Return every object under a prefix, ordered by name; at most `limit` if given."""
+    def list(
+        self, prefix: str, *, limit: int | None = None, start: str = ""
+    ) -> Sequence[ObjectStat]:
+        """Return every object under a prefix, ordered by name; at most `limit` if given, from the name
+        `start` on.
+        """
         ...
 
     def folders(self, prefix: str) -> Sequence[str]:

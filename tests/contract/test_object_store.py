@@ -146,6 +146,16 @@ def test_one_of_many_racing_writers_wins(store):
     assert store.get("a").data == str(winner).encode()
 
 
+def test_a_list_begins_at_a_name_and_ends_at_its_limit(store):
+    for name in ("l/a", "l/b-", "l/b/1", "l/b/2", "l/b0", "l/ü"):
+        store.put(name, b"", if_generation=0)
+    assert [s.name for s in store.list("l/", start="l/b/1")] == ["l/b/1", "l/b/2", "l/b0", "l/ü"]
+    assert [s.name for s in store.list("l/", start="l/b/1", limit=2)] == ["l/b/1", "l/b/2"]
+    assert [s.name for s in store.list("l/", start="l/b/1x")] == ["l/b/2", "l/b0", "l/ü"]
+    assert [s.name for s in store.list("l/b/", start="l/a")] == ["l/b/1", "l/b/2"]
+    assert store.list("l/b/", start="l/b0") == ()
+
+
 def test_a_list_is_whole_and_ordered(store, monkeypatch):
     monkeypatch.setattr(gcs, "PAGE", 2)
     names = [f"m/{number:02}" for number in range(7)]

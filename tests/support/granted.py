@@ -91,9 +91,9 @@ class GrantedStore:
         self.rights.read(self.store.bucket, name)
         return self.store.stat(name)
 
-    def list(self, prefix, *, limit=None):
+    def list(self, prefix, *, limit=None, start=""):
         self.rights.need(self.store.bucket, LIST, prefix)
-        return self.store.list(prefix, limit=limit)
+        return self.store.list(prefix, limit=limit, start=start)
 
     def folders(self, prefix):
         self.rights.need(self.store.bucket, LIST, prefix)

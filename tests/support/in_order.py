@@ -6,9 +6,18 @@ from contextlib import contextmanager
 import pytest
 import structlog
 
-from berth.app import admit_version, applying, judging, observing, on_upload, promotion, rooms
+from berth.app import (
+    admit_version,
+    applying,
+    judging,
+    observing,
+    on_upload,
+    promotion,
+    rooms,
+    sweeping,
+)
 
-PARALLEL = (admit_version, applying, judging, observing, on_upload, promotion, rooms)
+PARALLEL = (admit_version, applying, judging, observing, on_upload, promotion, rooms, sweeping)
 
 
 class InOrder:

@@ -76,13 +76,16 @@ class GcsObjectStore:
                 return None
         return _stat(blob)
 
-    def list(self, prefix: str, *, limit: int | None = None) -> Sequence[ports.ObjectStat]:
+    def list(
+        self, prefix: str, *, limit: int | None = None, start: str = ""
+    ) -> Sequence[ports.ObjectStat]:
         """Return what lies under a prefix, page by page until the end."""
         with translated(f"list {self._where(prefix)}"):
             try:
                 blobs = self._client.list_blobs(
                     self._bucket,
                     prefix=prefix,
+                    start_offset=start or None,
                     fields=ITEM,
                     page_size=PAGE,
                     max_results=limit,

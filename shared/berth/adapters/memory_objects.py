@@ -75,10 +75,12 @@ class MemoryObjectStore(Called):
             found = self._objects.get(name)
             return found.stat if found else None
 
-    def list(self, prefix: str, *, limit: int | None = None) -> Sequence[ports.ObjectStat]:
+    def list(
+        self, prefix: str, *, limit: int | None = None, start: str = ""
+    ) -> Sequence[ports.ObjectStat]:
         """Return what lies under a prefix, ordered by name."""
         with self._called("list", prefix), self._buckets.lock:
-            names = sorted(name for name in self._objects if name.startswith(prefix))
+            names = sorted(n for n in self._objects if n.startswith(prefix) and n >= start)
             return tuple(self._objects[name].stat for name in names[:limit])
 
     def folders(self, prefix: str) -> Sequence[str]:

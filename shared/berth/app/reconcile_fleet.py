@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from berth.app import control, leasing, projecting, rooms, sweeping
+from berth.app import control, leasing, projecting, rooms
 from berth.app.collecting import Collecting
 from berth.app.leasing import HeldLease
+from berth.app.sweeping import Sweeping
 from berth.domain import documents, fleet, names, restarts
 from berth.domain.documents import Model, Projection, RestartPolicy, Shard
 from berth.domain.errors import Retryable
@@ -69,8 +70,8 @@ class ReconcileFleet:
                 return Outcome("deferred", reason="another tick is at work")
             shards = self._act(tick, shards, rubbish)
         if tick.sweep:
-            due = sweeping.due(self.uploads, self.control)
-            self.outbox.request_admission(*dict.fromkeys((*due, *rubbish.resume)))
+            Sweeping(self.uploads, self.control, self.outbox, self.clock).sweep()
+            self.outbox.request_admission(*rubbish.resume)
         self.outbox.request_shards(*sorted(shards))
         actions = (
             *(f"create {shard.shard}" for shard in plan.create),

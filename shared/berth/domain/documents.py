@@ -214,6 +214,7 @@ class Template(Document):
 FLEET_LEASE = "fleet/lease.json"
 POLICY = "fleet/policy.json"
 CUSTOMERS = "customers/"
+SWEEP = "fleet/sweep.json"
 MARKS = "garbage/"
 
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from berth.domain import inbox
 from berth.domain.errors import Denied
 from berth.domain.probing import ProbeReport
 from tests.support import granted
@@ -125,6 +126,18 @@ def a_turn_that_is_waited_for():
     assert world.loaded("shard-0", "acme.digits") == {1}
 
 
+def a_sweep_over_more_than_a_share():
+    world = signed_up()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(inbox, "MAX_SUBJECTS", 1)
+        for number in (1, 2, 3):
+            world.upload(f"acme/digits/{number}")
+        world.queue.clear()
+        for _ in range(3):
+            world.fleet_tick(sweep=True)
+    assert sorted(world.model("acme.digits").versions) == [1, 2, 3]
+
+
 def a_silent_replica():
     world = serving()
     world.servers.unreachable.add(world.workloads.pods("shard-0")[0].address)
@@ -162,6 +175,7 @@ STORIES = (
     what_is_nobodys_any_more,
     two_models_for_one_place,
     a_turn_that_is_waited_for,
+    a_sweep_over_more_than_a_share,
     a_silent_replica,
     questions,
 )

@@ -205,8 +205,8 @@ def test_too_many_bytes_are_refused_without_a_probe():
     large = 257 * MIB
     list_files = world.uploads.list
 
-    def listing(prefix, *, limit=None):
-        stats = list_files(prefix, limit=limit)
+    def listing(prefix, **bounds):
+        stats = list_files(prefix, **bounds)
         return [replace(s, size=large) if s.name.endswith("saved_model.pb") else s for s in stats]
 
     world.uploads.list = listing
