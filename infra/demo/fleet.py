@@ -119,6 +119,12 @@ class Fleet:
             and entry["verb"] in ("create", "update", "patch", "delete")
         ]
 
+    def pod_changes(self, since: int) -> list[dict[str, Any]]:
+        """What anybody changed of pods after byte `since` of the audit log: their status, as a rule."""
+        return [
+            one for one in self._audit(since) if one.get("objectRef", {}).get("resource") == "pods"
+        ]
+
     def audit_size(self) -> int:
         """Where the audit log ends now."""
         return Path(self.environment["BERTH_AUDIT_LOG"]).stat().st_size

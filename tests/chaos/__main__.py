@@ -1,4 +1,4 @@
-"""`python -m tests.chaos`: rounds of chaos or samples of SIGKILL, as a table; not 0 where a promise broke."""
+"""`python -m tests.chaos`: rounds of chaos, samples of SIGKILL or stalls, as a table; not 0 where a promise broke."""
 
 import argparse
 import sys
@@ -6,7 +6,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from tests.chaos import play, samples, schedule
+from tests.chaos import play, samples, schedule, stalls
 from tests.reliability import report
 
 
@@ -37,9 +37,17 @@ def main():
     parser.add_argument(
         "--samples", type=int, default=0, help="kill each function so often instead"
     )
+    parser.add_argument(
+        "--stalls",
+        type=int,
+        default=0,
+        help="stop each function that takes leases so often instead",
+    )
     options = parser.parse_args()
     if options.samples:
         return _sample(options)
+    if options.stalls:
+        return _stall(options)
     rounds = []
     for seed in range(options.seed, options.seed + options.rounds):
         with tempfile.TemporaryDirectory(prefix="berth-chaos-") as folder:
@@ -63,6 +71,21 @@ def _sample(options):
     print("\n".join(rows), flush=True)
     if options.write and not left:
         report.write({"samples": "\n".join(rows)}, by="make chaos")
+    return int(bool(left))
+
+
+def _stall(options):
+    with tempfile.TemporaryDirectory(prefix="berth-stalls-") as folder:
+        stood, left = stalls.stall(Path(folder), options.seed, options.stalls)
+    for line in left:
+        print(line, file=sys.stderr)
+    rows = ["| function | stalled | seconds it stood still | lost |", "|---|---:|---|---:|"]
+    for function, seconds in stood.items():
+        told = ", ".join(f"{one:.0f}" for one in seconds)
+        rows.append(f"| {function} | {len(seconds)} | {told} | {len(left)} |")
+    print("\n".join(rows), flush=True)
+    if options.write and not left:
+        report.write({"stalls": "\n".join(rows)}, by="make chaos")
     return int(bool(left))
 
 

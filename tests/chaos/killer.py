@@ -12,7 +12,7 @@ import urllib3
 
 from infra.demo.replicas import NAMESPACE
 from infra.local import storage
-from tests.chaos import schedule
+from tests.chaos import schedule, signals
 from tests.chaos.ending import Ending
 from tests.support.e2e import until
 
@@ -91,7 +91,7 @@ class Killer:
         begin = time.monotonic()
         if name == "storage":
             _stop_between_writes(process, self._stack.folder.path / "storage" / "objects")
-        process.kill()
+        signals.send(process.pid, signal.SIGKILL)
         self.log.append(Killed(name, f"pid {process.pid}", "", begin, time.monotonic()))
         until(f"another {name}", lambda: self._stack.parts.get(name) != process.pid, seconds=60)
 

@@ -1,18 +1,14 @@
 """SIGKILL at a random moment of a function's work, again and again, on a real stack."""
 
-import os
 import random
+import signal
 import time
 from collections import Counter
 
 import psutil
 
-from infra.demo.fleet import Fleet
-from infra.local import stack
-from infra.local.layout import Options
-from tests.chaos import outside, promises, recovery, versions
-from tests.chaos.dead_letters import DeadLetters
-from tests.chaos.outside import Outside
+from tests.chaos import signals
+from tests.chaos.causes import working
 from tests.support.e2e import until
 
 FUNCTIONS = (
@@ -26,66 +22,22 @@ FUNCTIONS = (
 )
 
 
-class Causes:
-    """What makes each function work: sign-ups, uploads, ticks; and what must come of them."""
-
-    def __init__(self, people):
-        self._people = people
-        self._versions = iter(
-            (c, v) for v in range(1, versions.VERSIONS + 1) for c in range(versions.CUSTOMERS)
-        )
-        self._joined = 0
-        self.wanted, self.verdicts = {}, {}
-
-    def cause(self, part):
-        """Give a function something to do."""
-        if part == "reconcile_fleet":
-            self._people.publish("BERTH_TICK_TOPIC", {"sweep": True})
-        elif part == "on_customer_event" and self._joined < versions.CUSTOMERS:
-            self._join()
-        else:
-            self._upload()
-
-    def _join(self):
-        self._people.tell("customer.signed_up", self._joined, plan="standard")
-        self.wanted[f"{outside.name(self._joined)}.starter"] = 1
-        self._joined += 1
-
-    def _upload(self):
-        customer, version = next(self._versions)
-        while self._joined <= customer:
-            self._join()
-        self._people.upload(customer, "own", version)
-        self.wanted[f"{outside.name(customer)}.own"] = version
-        self.verdicts[f"{outside.name(customer)}/own/{version}"] = "ADMITTED"
-
-
 def sample(folder, seed, each):
     """Kill each function `each` times; return how often, and what does not hold in the end."""
-    running = stack.start(folder / "stack", Options(owner=os.getpid()))
-    try:
-        os.environ.update(running.environment)
-        fleet = Fleet(running.environment)
-        people = Outside(fleet, folder)
-        try:
-            dead = DeadLetters(running.environment)
-            dead.begin()
-            until("the first replicas", lambda: len(fleet.replicas.ready()) >= 4, seconds=90)
-            causes = Causes(people)
-            killed = _kill(running, causes, random.Random(seed), each)
+    with working(folder) as (running, _, causes):
+        killed = _kill(running, causes, random.Random(seed), each)
+        return killed, causes.left(sweep=False)
 
-            def look():
-                return promises.open_promises(
-                    fleet, causes.wanted, causes.verdicts, [*people.told()]
-                )
 
-            left, _ = recovery.until_kept(look, people, sweep=False)
-            return killed, [*left, *(f"dead letter: {one}" for one in dead.found())]
-        finally:
-            people.close()
-            fleet.close()
-    finally:
-        running.stop()
+def cause(causes, part):
+    """Give a function something to do."""
+    if part == "reconcile_fleet":
+        causes.lose_projections()
+        causes.tick(sweep=True)
+    elif part == "on_customer_event":
+        causes.join()
+    else:
+        causes.upload()
 
 
 def _kill(running, causes, chance, each):
@@ -96,9 +48,9 @@ def _kill(running, causes, chance, each):
     for part in order:
         until(f"{part} runs", lambda p=part: _runs(running, p))
         process = psutil.Process(running.parts[part])
-        causes.cause(part)
+        cause(causes, part)
         time.sleep(chance.uniform(0, lasts[part]))  # the moment that is drawn
-        process.kill()
+        signals.send(process.pid, signal.SIGKILL)
         killed[part] += 1
         until(f"another {part}", lambda p=part, old=process.pid: running.parts.get(p) != old)
     return killed
@@ -109,7 +61,7 @@ def _duration(running, causes, part):
     teller = "admit_model" if part.startswith("probe_model") else part  # which waits for the probe
     before = _lines(running, teller)
     began = time.monotonic()
-    causes.cause(part)
+    cause(causes, part)
     until(f"{part} works", lambda: _lines(running, teller) > before, seconds=30)
     return time.monotonic() - began
 
