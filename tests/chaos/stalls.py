@@ -26,15 +26,16 @@ TAKEN_OVER = 60.0
 EVERY = 4.0
 
 
-def table(folder):
-    """A table of functions with two instances of each that is stalled; its path."""
+def table(project):
+    """A project like this one, but with two instances of each function that is stalled; its table."""
     document = yaml.safe_load(functions.TABLE.read_text())
-    folder.mkdir()
+    (project / "functions").mkdir(parents=True)
+    (project / "k8s").symlink_to(functions.ROOT / "k8s")
     for name, row in document["functions"].items():
-        (folder / name).symlink_to(functions.TABLE.parent / name)
+        (project / "functions" / name).symlink_to(functions.TABLE.parent / name)
         if name in STALLED:
             row["local_instances"] = row["instances"] = 2
-    path = folder / "functions.yaml"
+    path = project / "functions" / "functions.yaml"
     path.write_text(yaml.safe_dump(document, sort_keys=False))
     return path
 
@@ -43,7 +44,7 @@ def stall(folder, seed, each):
     """Stall each function `each` times; return the seconds it stood still each time, and what does not
     hold in the end.
     """
-    with working(folder, table(folder / "functions")) as (running, fleet, causes):
+    with working(folder, table(folder / "project")) as (running, fleet, causes):
         stalls = Stalls(running, fleet, causes, seed)
         stood = {function: [] for function in STALLED}
         for function in STALLED * each:

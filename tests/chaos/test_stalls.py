@@ -13,7 +13,7 @@ _PAIR = "import os, time; worker = os.fork(); worker and print(worker, flush=Tru
 
 
 def test_two_instances_of_what_is_stalled_and_the_others_as_they_are(tmp_path):
-    found, known = functions.read(stalls.table(tmp_path / "functions")), functions.read()
+    found, known = functions.read(stalls.table(tmp_path / "project")), functions.read()
     assert list(found) == list(known)
     for name, one in found.items():
         assert one.local_instances == (2 if name in stalls.STALLED else known[name].local_instances)
