@@ -1,10 +1,12 @@
 """State as it follows from what is original: customers' events, admissions, models' documents. Pure.
 
-Each function yields one line for whatever is stored otherwise. Only two things are read as they are:
-which shard was drawn for an account, and what the owner of a model wished in `serving.yaml`.
+Each function yields one line for whatever is stored otherwise. Only three things are read as they are:
+which shard was drawn for an account, when Berth learned of its state, and what the owner of a model
+wished in `serving.yaml`.
 """
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from berth.domain import accounts, documents, names, rollout, serving_config
 from berth.domain.documents import Admission, Customer, Model, Projection, Shard, Template
@@ -12,6 +14,7 @@ from berth.domain.shard_status import ShardStatus
 
 MOUNT = "/models"
 TEMPLATES = "templates/"
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ def not_as_told(state, told):
     stored, models = state.all("customers/", Customer), state.all("models/", Model)
     wanted = _accounts(told, stored)
     for name in sorted({*wanted, *stored}):
-        if stored.get(name) != wanted.get(name):
+        if _unlearned(stored.get(name)) != wanted.get(name):
             yield f"the account {name} is {stored.get(name)}, told {wanted.get(name)}"
     for name, model in models.items():
         if model.customer not in stored:
@@ -148,15 +151,22 @@ def _announced(shard, name, record, numbers):
         yield f"{shard} announces {name} as {told}, rebuilt {numbers}"
 
 
+def _unlearned(account):
+    """An account without the time at which Berth learned of its state, which no event tells."""
+    if account is None or not account.state_learned:
+        return account
+    return account.model_copy(update={"state_learned": accounts.time(NEVER)})
+
+
 def _accounts(told, stored):
     found = {}
     for event in sorted(told, key=lambda one: one.revision):
         known, name = found.get(event.customer), event.customer
         if event.kind == "signed_up":
             home = stored[name].home_shard if name in stored else "?"
-            found[name] = accounts.signed_up(known, event, home_shard=home)
+            found[name] = accounts.signed_up(known, event, home_shard=home, now=NEVER)
         elif event.kind == "closed":
-            found[name] = accounts.closed(known, event)
+            found[name] = accounts.closed(known, event, now=NEVER)
     return found
 
 
