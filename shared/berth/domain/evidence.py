@@ -85,8 +85,6 @@ def weighed(seen: Observation, records: Mapping[str, ModelRecord]) -> dict[str, 
                 }
             }
         )
-        if record.quarantined
-        else record
         for name, record in records.items()
     }
 

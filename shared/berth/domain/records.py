@@ -57,7 +57,7 @@ def _summary(
         return "QUARANTINED", "; ".join(poisoned)
     if record.announced == wanted:
         return "SERVING", "; ".join(poisoned)
-    return "LOADING", versions[wanted[-1]].reason if wanted[-1] in versions else ""
+    return "LOADING", versions[wanted[-1]].reason
 
 
 def since(

@@ -218,3 +218,24 @@ def test_a_fleet_listing_knows_the_kinds():
     more = replicas[0].model_copy(update={"evidence": "memory: b"})
     status = ShardStatus(replicas=(*replicas, more, more))
     assert status.summary("s").evidence == ("memory", "stuck")
+
+
+def test_a_fresh_round_is_remembered_by_the_quarantine_that_follows_it():
+    """The version ended in error again: its record is new, and its round is spent."""
+    retried = EXHAUSTED.model_copy(update={"retried": True, "active": False})
+    observed = quarantined(retried, BROKEN, AVAILABLE)
+    assert evidence.weighed(observed, {NAME: record(1, quarantined={2: EXHAUSTED})}) == {
+        NAME: record(1, quarantined={2: EXHAUSTED.model_copy(update={"retried": True})})
+    }
+
+
+def test_a_servable_that_no_status_tells_of_had_no_round():
+    observed = replace(quarantined(EXHAUSTED, BROKEN, BROKEN), status=ShardStatus())
+    records = {NAME: record(1, quarantined={2: EXHAUSTED}), "acme.other": record(1)}
+    assert evidence.weighed(observed, records) == records
+
+
+def test_a_replica_that_knows_nothing_of_a_servable_is_no_suspect():
+    observed = quarantined(EXHAUSTED, BROKEN, AVAILABLE, pods=(pod(1), pod(2), pod(3)))
+    observed = replace(observed, reports={**observed.reports, "u3/0": {}})
+    assert weighed(observed).suspects == (KEY,)

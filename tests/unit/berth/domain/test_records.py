@@ -68,7 +68,10 @@ def test_what_was_tried_again_and_is_not_wanted_is_not_shown():
 
 def test_where_nothing_is_left_to_serve_every_reason_is_told():
     made = observed(record(quarantined={1: HELD, 2: HELD}), ())
-    assert (made.state, made.reason) == ("QUARANTINED", "version 1: corrupt; version 2: corrupt")
+    both = "version 1: corrupt; version 2: corrupt"
+    assert (made.state, made.reason) == ("QUARANTINED", both)
+    serving = observed(record(3, quarantined={1: HELD, 2: HELD}), (3,))
+    assert (serving.state, serving.reason) == ("SERVING", both)
 
 
 def test_of_several_that_load_the_newest_is_told_of():
