@@ -82,6 +82,7 @@ chaos: venv tools ## Kill everything at random under load: [ROUNDS=5] [SEED=1] [
 reliability: venv ## Every crash at every port call, and many orders: docs/reliability.md
 	$(PY) -m tests.reliability --write
 	$(PY) -m tests.reliability.starts --write
+	$(PY) -m tests.reliability.poison --write
 
 .PHONY: bench
 bench: venv tools ## Time to served, bursts, idle passes, imports: docs/bench.md and docs/bench.json

@@ -45,6 +45,9 @@ def judge(seen: Observation) -> Judged:
     for death, pod, exit_ in _deaths(seen):
         if death in before or not _after_the_push(exit_, seen):
             continue
+        # One that is deleted or evicted is ended from outside, by force if it takes too long.
+        if pod.terminating and not crashed(exit_):
+            continue
         judged.add(death)
         accused = _loading(pod, exit_, seen)
         if accused is None:

@@ -15,6 +15,8 @@ AWAY_PATIENCE = timedelta(seconds=180)
 def first(seen: Observation, *, boot: str, live: str) -> tuple[Pod, ...]:
     """Return the replicas to tell a new live config at once: all, or one if it names what is unproven.
 
+    None while the last one that serves waits for another: if that ended, nobody would serve.
+
     `boot` and `live` are the texts that are being written.
     """
     booted = serving_config.parse(boot)
@@ -26,6 +28,8 @@ def first(seen: Observation, *, boot: str, live: str) -> tuple[Pod, ...]:
     ]
     if not unproven or not seen.serving:
         return seen.serving
+    if _last_one(seen):
+        return ()
     pilot = min(
         seen.serving, key=lambda pod: (_failed(pod, unproven, seen), not seen.informed(pod))
     )
@@ -55,10 +59,12 @@ def _failed(pod: Pod, versions: list[tuple[str, int]], seen: Observation) -> int
 def _pilot(seen: Observation) -> tuple[Pod, ...]:
     """The replica that runs the live config, else the first; none where none serves.
 
-    None either while one that was told is away: how its process ended may still become known.
+    None either while one that was told is away: how its process ended may still become known; nor is
+    it the last one while another is on its way.
     """
     informed = tuple(pod for pod in seen.serving if seen.informed(pod))
-    if not informed and seen.unproven and any(_away(pod, seen) for pod in seen.workload.pods):
+    away = any(_away(pod, seen) for pod in seen.workload.pods)
+    if not informed and seen.unproven and (away or _last_one(seen)):
         return ()
     return (informed or seen.serving)[:1]
 
@@ -70,3 +76,14 @@ def _away(pod: Pod, seen: Observation) -> bool:
     told = seen.told.get(pod.key) or seen.told.get(pod.ended_key)
     tried = told is not None and told.digest in ("", seen.live.digest)
     return tried and seen.now - seen.live.updated < AWAY_PATIENCE
+
+
+def _last_one(seen: Observation) -> bool:
+    """Whether one replica alone serves, and another began or ended so lately that it may be back soon."""
+    return len(seen.serving) == 1 and any(
+        seen.now - since < AWAY_PATIENCE
+        for pod in seen.workload.pods
+        if not pod.serving and not pod.terminating
+        for since in (pod.started_at, pod.exit.at if pod.exit else None)
+        if since is not None
+    )

@@ -66,15 +66,24 @@ def _under_way(number: int, step: Step) -> bool:
 
 
 def _trial(steps: Mapping[str, Step], seen: Observation) -> bool:
-    """Whether a suspect was announced a moment ago: the next one waits for its first requests."""
+    """Whether a suspect is about to be announced, or was a moment ago: the next one waits for its first
+    requests.
+    """
     return any(
-        version.since and seen.now - datetime.fromisoformat(version.since) < TRIAL
-        for step in steps.values()
-        for number, version in step.record.versions.items()
-        if number in step.record.announced
-        and number in step.record.quarantined
-        and step.record.quarantined[number].alone
+        _tried(name, number, step, seen)
+        for name, step in steps.items()
+        for number, held in step.record.quarantined.items()
+        if held.alone and not held.active
     )
+
+
+def _tried(name: str, number: int, step: Step, seen: Observation) -> bool:
+    version = step.record.versions.get(number)
+    if number in step.record.announced:
+        since = version.since if version else ""
+        return bool(since) and seen.now - datetime.fromisoformat(since) < TRIAL
+    told = seen.live.entries.get(name) if seen.live else None
+    return told is not None and number in told.versions
 
 
 def _waiting(

@@ -268,3 +268,9 @@ def test_all_that_was_announced_together_is_suspected_or_what_is_on_trial_alone(
         (NAME, 2): (2, False),
         (letters, 1): (1, True),
     }
+
+
+@pytest.mark.parametrize(("exit_", "expected"), [(KILLED, {}), (OOM, {(NAME, 2): (1, True)})])
+def test_a_replica_on_its_way_out_is_killed_by_those_who_end_it(exit_, expected):
+    out = pod(1, exit=exit_, ready=False, terminating=True)
+    assert accused(loading(exit_, told=attempted(), pods=(out, pod(2)))) == expected

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from berth.domain import pilot
-from berth.domain.observation import VersionStatus
+from berth.domain.observation import Exit, VersionStatus
 from berth.domain.shard_status import Told
 from tests.support.shards import AVAILABLE, NAME, ago, config, pod, projection, seen
 
@@ -126,3 +126,25 @@ def test_the_role_passes_on_only_when_the_end_of_the_pilot_is_known(pilots, expe
     assert told(replace(gone, live=replace(LIVE, updated=ago(179)))) == expected
     later = replace(gone, live=replace(LIVE, updated=ago(180)))
     assert told(later) == {"p2": (1, 2)}
+
+
+@pytest.mark.parametrize(
+    ("other", "waits"),
+    [
+        ({"started": 30}, True),
+        ({"restarts": 1, "exit": Exit(139, "Error", ago(30)), "started_at": None}, True),
+        ({"started": 200}, False),  # it does not become ready
+        ({"started": 30, "terminating": True}, False),  # it does not come back
+    ],
+)
+def test_the_last_one_that_serves_is_no_pilot_while_another_is_on_its_way(other, waits):
+    report = {NAME: {1: AVAILABLE}}
+    made = look(report=report, pods=(pod(1), pod(2, ready=False, **other)), untold=("p1",))
+    pilots = [p.name for p in pilot.first(made, boot=BOOT.text, live=LIVE.text)]
+    assert pilots == ([] if waits else ["p1"])
+    assert told(made) == ({} if waits else {"p1": (1, 2)})
+
+
+def test_what_is_proven_the_last_one_is_told_at_once():
+    made = look(pods=(pod(1), pod(2, started=30, ready=False)))
+    assert [p.name for p in pilot.first(made, boot=LIVE.text, live=LIVE.text)] == ["p1"]
