@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from berth.app import control
+from berth.app.cases import Case
 from berth.app.control import Held
-from berth.app.judging import Case, Judging
+from berth.app.judging import Judging
 from berth.app.verdicts import Verdicts
 from berth.domain import admission, documents, lease, manifest, quotas
 from berth.domain.admission import Decision
@@ -98,6 +99,8 @@ class AdmitVersion:
             return "refused"
         if decision.next == "waiting":
             return self._wait(case, decision)
+        if decision.next in ("probe", "promote") and self.judging.still_waits(case):
+            return "settled"
         if decision.next == "probe":
             wanted = self.judging.judge(case, holder=message)
         elif decision.next == "promote":

@@ -75,8 +75,14 @@ class Claiming:
             pass  # it waits already
         return self._try(name, claim, quota, self.look(name))
 
-    def release(self, name: ModelName, claim: Claim | None, quota: Quota) -> None:
-        """Give the place back, or to what is settled now, and call those that wait.
+    def ask(self, name: ModelName, claim: Claim, quota: Quota) -> Answer:
+        """Say what would come of a claim, without making it."""
+        look = self.look(name)
+        known = look.known.document or Ledger()
+        return ledger.decide(known, look.settled, claim, quota=quota, now=self.clock.now())
+
+    def release(self, version: VersionName, claim: Claim | None, quota: Quota) -> None:
+        """Give a version's place back as it gets its verdict, and call others that wait.
 
         Best effort: a reservation ends by itself, and the sweep calls too.
         """
@@ -84,17 +90,18 @@ class Claiming:
             if claim is not None:
                 control.change(
                     self.control,
-                    documents.ledger_name(name.customer),
+                    documents.ledger_name(version.model.customer),
                     Ledger,
                     lambda known: None if known is None else ledger.released(known, claim),
                 )
-            self._call(name.customer, quota)
+            self._call(version, quota)
         except BerthError as error:
             place = claim.key if claim is not None else ""
             log.warning("reservation not released", place=place, reason=str(error))
 
-    def _call(self, customer: str, quota: Quota) -> None:
-        """Ask for the admission of as many that wait as there are free places."""
+    def _call(self, done: VersionName, quota: Quota) -> None:
+        """Ask for the admission of as many others that wait as there are free places."""
+        customer = done.model.customer
         prefix = documents.waiting_prefix(customer)
         notes = self.control.list(prefix, limit=MAX_CALLED)
         if not notes:
@@ -108,7 +115,7 @@ class Claiming:
             if len(called) < left and key not in known.reservations:
                 model, _, number = key.partition("/")
                 version = VersionName(ModelName(customer, model), names.version(number))
-                if self._waits(version):
+                if version != done and self._waits(version):
                     called.append(version)
                 else:
                     self.control.delete(note.name)

@@ -2,47 +2,29 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Literal
 
 import structlog
 
 from berth.app import control
+from berth.app.cases import Case
 from berth.app.claiming import Claiming, Look
 from berth.app.placing import Placing
 from berth.app.promotion import Promotion
 from berth.app.verdicts import Verdicts
 from berth.domain import admission, documents, lease, manifest
-from berth.domain.documents import Admission, AdmittedVersion, Customer, Footprint, Verdict
+from berth.domain.documents import Admission, AdmittedVersion, Footprint, Verdict
 from berth.domain.errors import Conflict, InvalidModel, Throttled
-from berth.domain.ledger import Answer, Claim, Reservation
+from berth.domain.ledger import Answer
 from berth.domain.manifest import Limits, Manifest, ManifestFile
 from berth.domain.model_events import ModelEvent
-from berth.domain.names import VersionName
 from berth.domain.probing import ProbeReport, ProbeRequest
-from berth.domain.quotas import Quota
 from berth.ports import Clock, ObjectStore, Outbox, Probe
 
 # Beyond the load: a ledger that takes no write now, the probe's start, the documents.
 LEASE_MARGIN_SECONDS = 60
-# A place outlasts its lease by more than any delivery lasts (functions.yaml: 540 s).
-PLACE_SECONDS = 600
 MIB = 1024**2
 KINDS = {"ADMITTED": "admitted", "REJECTED": "rejected", "INCOMPLETE": "incomplete"}
-
-
-@dataclass(slots=True)
-class Case:
-    """One version being judged: its admission document as this request last wrote it."""
-
-    version: VersionName
-    account: Customer
-    quota: Quota
-    uploaded: Manifest
-    uploaded_at: str
-    known: Admission
-    generation: int
-    claim: Claim | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +70,7 @@ class Judging:
         implausible = admission.plausible(case.version.number, look.model)
         if implausible:
             return self.conclude(case, "REJECTED", implausible)
-        answer = self._claim(case, look, digest=manifest.upload(case.uploaded))
+        answer = self._claim(case, look)
         if answer.word != "granted":
             return self._turn_away(case, answer)
         report = self._probe(case)
@@ -103,10 +85,17 @@ class Judging:
         """
         look = self._begin(case, holder)
         if look.model is None or case.version.number not in look.model.versions:
-            answer = self._claim(case, look, digest="")
+            answer = self._claim(case, look)
             if answer.word != "granted":
                 return self._turn_away(case, answer)
         return self._promote(case, resumed=True)
+
+    def still_waits(self, case: Case) -> bool:
+        """Whether what was turned away would be again, for the same reason: then there is nothing to write."""
+        if not case.turned_away:
+            return False
+        answer = self.claiming.ask(case.version.model, case.wish, case.quota)
+        return answer.word in ("busy", "later") and answer.reason == case.turned_away
 
     def _begin(self, case: Case, holder: str) -> Look:
         """Take the lease, and look at the plan's places meanwhile."""
@@ -115,17 +104,9 @@ class Judging:
             self.take(case, holder=holder)
         return looked.result()
 
-    def _claim(self, case: Case, look: Look, *, digest: str) -> Answer:
+    def _claim(self, case: Case, look: Look) -> Answer:
         """Reserve a place under the lease; only then is there something to give back."""
-        held = case.known.lease
-        place = Reservation(
-            model=case.version.model.model,
-            number=case.version.number,
-            bytes=_size(case),
-            holder=held.holder,
-            until=held.expires + timedelta(seconds=PLACE_SECONDS),
-        )
-        claim = Claim(place, digest)
+        claim = case.wish
         answer = self.claiming.claim(case.version.model, claim, case.quota, look)
         if answer.word == "granted":
             case.claim = claim
@@ -158,7 +139,7 @@ class Judging:
             footprint=footprint,
             admitted_at=self.clock.now().isoformat(timespec="milliseconds"),
             uploaded_at=case.known.uploaded_at,
-            bytes=_size(case),
+            bytes=case.bytes,
         )
         if case.claim is not None and self.clock.now() >= case.claim.place.until:
             raise Conflict("its place in the plan was held too long ago: it is claimed again")
@@ -174,13 +155,16 @@ class Judging:
         missing: tuple[str, ...] = (),
         shard: str = "",
     ) -> bool:
-        """Tell, publish and store a verdict, and leave the lease; return whether it was wanted."""
+        """Tell, publish and store a verdict, and leave the lease; return whether it was wanted.
+
+        The place goes back first: what was admitted is settled by now, and a death in between leaves a
+        version that is judged again, not a place that nobody holds.
+        """
         verdict = admission.verdict(state, reason, now=self.clock.now(), missing=missing)
         self.verdicts.tell(case.version, verdict)
         self._announce(case, KINDS[state], reason, shard)
-        wanted = self._hold(case, {"verdict": verdict, "attempts": 0}, leave=True)
-        self.claiming.release(case.version.model, case.claim, case.quota)
-        return wanted
+        self.claiming.release(case.version, case.claim, case.quota)
+        return self._hold(case, {"verdict": verdict, "attempts": 0}, leave=True)
 
     def note_incomplete(self, case: Case, reason: str, missing: tuple[str, ...]) -> None:
         """Publish what is missing without having probed; not final."""
@@ -284,11 +268,3 @@ class Judging:
                 continue
             return wanted
         raise Conflict(f"{name} kept changing while it was being written")
-
-
-def _size(case: Case) -> int:
-    """The bytes of what will be promoted: all that could be, until the probe says what is."""
-    if not case.known.promoting:
-        return sum(file.size for file in case.uploaded.files)
-    pinned = case.known.manifest.by_name()
-    return sum(pinned[name].size for name in case.known.promoted)

@@ -7,7 +7,7 @@ import pytest
 from berth.domain import ledger, quotas
 from berth.domain.errors import Throttled, Unavailable
 from berth.domain.ledger import Ledger
-from tests.support.world import FILES
+from tests.support.world import FILES, Crash
 from tests.unit.berth.app import worlds
 
 SIZE = sum(len(data) for data in FILES.values())
@@ -238,3 +238,58 @@ def test_a_resumed_promotion_that_finds_its_place_taken_is_rejected(plan):
     world.fleet_tick(sweep=True)
     assert state(world) == "REJECTED"
     assert world.model("acme.digits") is None
+
+
+def test_further_events_of_what_waits_write_nothing_until_something_changes(plan):
+    plan(models=1)
+    world = worlds.signed_up()
+    reserve(world, "other/1", seconds=1800)
+    world.upload("acme/digits/1")
+    world.run()
+    assert state(world) == "PENDING"
+    before = world.control.mutations
+    for _ in range(3):
+        world.upload("acme/digits/1")
+        world.fleet_tick(sweep=True)
+    assert world.control.mutations == before
+    world.put("acme/digits/1/variables/variables.index", b"another index")
+    world.run()
+    known = world.admission("acme.digits", 1)
+    assert known.manifest.by_name()["variables/variables.index"].size == len(b"another index")
+    world.clock.advance(1800)
+    world.fleet_tick(sweep=True)
+    assert state(world) == "ADMITTED"
+
+
+def test_over_the_hour_further_events_write_nothing(plan):
+    plan(admissions_per_hour=1)
+    world = worlds.signed_up()
+    for model in ("one", "digits"):
+        world.upload(f"acme/{model}/1")
+        world.run()
+    before = world.control.mutations
+    world.upload("acme/digits/1")
+    world.run()
+    assert world.control.mutations == before
+    world.clock.advance(3600)
+    world.fleet_tick(sweep=True)
+    assert state(world) == "ADMITTED"
+
+
+@pytest.mark.parametrize("graph", [b"bad", FILES["saved_model.pb"]])
+def test_who_dies_with_the_verdict_written_holds_no_place(plan, graph):
+    plan(models=1)
+    world = worlds.signed_up()
+    world.upload("acme/digits/1", **{"saved_model.pb": graph})
+    delivery = world.run_until("admissions")
+
+    def die(kind, name):
+        known = world.admission("acme.digits", 1)
+        if kind == "put" and known and known.verdict and known.verdict.final:
+            raise Crash(name)
+
+    world.control.after = die
+    world.deliver(delivery)
+    world.revive()
+    assert world.admission("acme.digits", 1).verdict.final
+    assert reservations(world) == set()
