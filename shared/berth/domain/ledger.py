@@ -82,7 +82,7 @@ def held(model: Model) -> Settled:
 
 def listed(metadata: Mapping[str, str]) -> Settled:
     """Return what a model's document holds, from its metadata; one of before bytes were kept has none."""
-    shown = Projection.from_metadata(metadata, document=0).versions
+    shown = Projection.from_metadata(metadata).versions
     return Settled(frozenset(shown), int(metadata.get("bytes", "0")))
 
 
@@ -165,7 +165,7 @@ def _over(
     models = (models | {place.model for place in places.values()}) - {STARTER}
     if mine.model not in {*models, STARTER} and len(models) >= quota.models:
         return f"the plan allows {quota.models} models, {len(models)} are used"
-    known = settled.get(mine.model, Settled(frozenset(), 0)).numbers
+    known = settled[mine.model].numbers if mine.model in settled else frozenset[int]()
     versions = known | {place.number for place in places.values() if place.model == mine.model}
     if mine.number not in versions and len(versions) >= quota.versions:
         return f"the plan allows {quota.versions} versions of a model, {len(versions)} are used"

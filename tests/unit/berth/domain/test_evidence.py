@@ -239,3 +239,8 @@ def test_a_replica_that_knows_nothing_of_a_servable_is_no_suspect():
     observed = quarantined(EXHAUSTED, BROKEN, AVAILABLE, pods=(pod(1), pod(2), pod(3)))
     observed = replace(observed, reports={**observed.reports, "u3/0": {}})
     assert weighed(observed).suspects == (KEY,)
+
+
+def test_a_shard_without_a_live_config_needs_what_an_empty_server_does():
+    needed = evidence.needed_bytes(replace(serving(), live=None))
+    assert needed == evidence.needed_bytes(serving(live=config())) == 400 * MIB

@@ -189,3 +189,15 @@ def test_metadata_says_the_same_and_old_metadata_counts_no_bytes():
 def test_a_version_of_before_bytes_were_kept_has_none():
     old = model().encode().replace(b'"bytes":10,', b"").replace(b'"bytes":20,', b"")
     assert Model.decode(old).stored_bytes == 30
+
+
+def test_an_hour_begins_on_the_hour():
+    late = NOW.replace(minute=59, second=58, microsecond=7)
+    assert ask(EMPTY, {}, now=late).ledger.hour == NOW.replace(minute=0).isoformat()
+
+
+def test_a_reservation_past_its_time_leaves_its_place_free():
+    plan = replace(PLAN, at_once=2)
+    for until, places in ((NOW, 2), (NOW + timedelta(microseconds=1), 1)):
+        known = reserved(place("one/1", until=until))
+        assert ledger.free(known, quota=plan, now=NOW) == places
