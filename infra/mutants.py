@@ -55,7 +55,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "domain/deaths": (f"{_DOMAIN}/test_deaths.py",),
     "domain/evidence": (f"{_DOMAIN}/test_evidence.py",),
     "domain/ledger": (f"{_DOMAIN}/test_ledger.py",),
-    "domain/garbage": (f"{_DOMAIN}/test_garbage.py",),
+    "domain/garbage": (f"{_DOMAIN}/test_garbage.py", f"{_DOMAIN}/test_garbage_bounds.py"),
 }
 _COPIED = ("infra", "k8s", "functions", "docs/schemas", "tests/support", "tests/unit/berth")
 # 0: the tests passed with the change in place. The others are mutmut's and pytest's exit codes.

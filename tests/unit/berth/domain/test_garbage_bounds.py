@@ -1,0 +1,58 @@
+"""Garbage where little is known: a shard without a status, bytes that wait for one server, what stays of a number."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from berth.domain import garbage
+from berth.domain.documents import Admission, RestartPolicy, Verdict
+from berth.domain.garbage import Rubbish, ShardView
+from berth.domain.manifest import SAVED_MODEL
+from berth.domain.names import ModelName, VersionName
+from berth.domain.serving_config import Entry
+from berth.domain.shard_status import ReplicaStatus, ShardStatus
+
+NOW = datetime(2026, 3, 10, tzinfo=UTC)
+POLICY = RestartPolicy()
+ONE, TWO = (VersionName(ModelName("acme", "digits"), n) for n in (1, 2))
+
+
+def sort(orphans, marks, views=()):
+    return garbage.sort(orphans, marks, views, policy=POLICY, now=NOW)
+
+
+def view(started):
+    """A shard with one server that was told nothing."""
+    replica = ReplicaStatus(
+        name="pod", key="k", address="a", ready=True, started_at=started.isoformat(), reason=""
+    )
+    return ShardView("shard-0", ShardStatus(replicas=(replica,)), (), "live")
+
+
+def test_a_shard_without_a_status_names_what_its_configs_do():
+    seen = ShardView("shard-0", None, ({"acme.digits": Entry("x", (1, 2))},), "")
+    assert garbage.named([seen]) == {("acme.digits", 1), ("acme.digits", 2)}
+
+
+@pytest.mark.parametrize(("hours", "blocked"), [(26, True), (24, False)])
+def test_bytes_wait_for_a_server_that_may_have_started_before_their_mark(hours, blocked):
+    marks = {ONE: NOW - timedelta(hours=25)}
+    found = sort({ONE}, marks, [view(NOW - timedelta(hours=hours))])
+    assert found.delete == (() if blocked else (ONE,))
+    assert found.blocked == ("bytes wait: pod was not told the live config yet" if blocked else "")
+
+
+def test_what_is_new_is_marked_and_what_is_named_again_unmarked_in_one_sweep():
+    known = {ONE: NOW - timedelta(days=2)}
+    assert sort({TWO}, known) == Rubbish(mark=(TWO,), unmark=(ONE,))
+
+
+def test_of_a_burnt_number_its_upload_and_its_refusals_are_known_still():
+    known = Admission(uploaded_at="2026-03-01", refused_digest="r", promoted=("variables/x",))
+    kept = garbage.burnt(known, NOW + timedelta(microseconds=7001))
+    assert (kept.uploaded_at, kept.refused_digest) == ("2026-03-01", "r")
+    assert kept.promoted == (SAVED_MODEL,)
+    assert kept.promoting == garbage.COLLECTED
+    assert kept.verdict == Verdict(
+        state="REJECTED", reason=garbage.BURNT, at="2026-03-10T00:00:00.007+00:00"
+    )
