@@ -179,6 +179,13 @@ def test_no_report_is_no_judgement(service, status, body, ours):
     assert caught.type is ours
 
 
+def test_a_report_that_would_fill_the_memory_is_read_no_further(service):
+    text = "x" * probe.MAX_REPORT_BYTES
+    service.body = b'{"state": "REJECTED", "reason": "%s"}' % text.encode()
+    with pytest.raises(errors.Unavailable, match="more than"):
+        probe.HttpProbe(service.url, grants=False, timeout=5).probe(REQUEST)
+
+
 def test_a_probe_that_does_not_listen_is_unavailable():
     with pytest.raises(errors.Unavailable):
         probe.HttpProbe("http://127.0.0.1:1", grants=False, timeout=5).probe(REQUEST)

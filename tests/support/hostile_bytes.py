@@ -63,6 +63,24 @@ def many_dimensions(meta: tf.MetaGraphDef) -> None:
         meta.signature_def["serving_default"].inputs["x"].tensor_shape.dim.add(size=1)
 
 
+def long_signature_name(meta: tf.MetaGraphDef) -> None:
+    meta.signature_def["s" * 1_000_000].CopyFrom(meta.signature_def["serving_default"])
+
+
+def long_tensor_name(meta: tf.MetaGraphDef) -> None:
+    outputs = meta.signature_def["serving_default"].outputs
+    outputs["o" * 1_000_000].CopyFrom(next(iter(outputs.values())))
+
+
+def many_dimensions_in_all(meta: tf.MetaGraphDef) -> None:
+    """Each bound is kept, their product would be a report of a hundred MiB."""
+    wide = meta.signature_def["serving_default"]
+    for number in range(900):
+        tensor = wide.inputs[f"i{number}"]
+        for _ in range(250):
+            tensor.tensor_shape.dim.add(size=2**62)
+
+
 def huge_constant_in_function(meta: tf.MetaGraphDef) -> None:
     body = graph_parts.function(meta, "big", "s")
     hostile.huge_constant(meta)

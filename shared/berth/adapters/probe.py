@@ -19,6 +19,9 @@ SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 ROLE = "inRole:roles/storage.objectViewer"
 # An identity token lives an hour; a new one is asked for well before.
 TOKEN_SECONDS = 1800.0
+# A report is a few KiB; signatures and files by the thousand make it some MiB.
+MAX_REPORT_BYTES = 8 << 20
+CHUNK_BYTES = 1 << 16
 
 
 class HttpProbe:
@@ -46,16 +49,16 @@ class HttpProbe:
             headers = {"Content-Type": "application/json"}
             if self._url.startswith("https://"):
                 headers["Authorization"] = f"Bearer {self._identity_token()}"
-            response = self._post(request.model_dump_json().encode(), headers)
+            status, content = self._post(request.model_dump_json().encode(), headers)
         except google.auth.exceptions.TransportError as error:
             raise Unavailable(f"probe: {error}") from error
         except google.auth.exceptions.GoogleAuthError as error:
             raise Denied(f"probe: {error}") from error
         except requests.exceptions.RequestException as error:
             raise Unavailable(f"probe: {type(error).__name__}") from error
-        return _report(response)
+        return _report(status, content)
 
-    def _post(self, body: bytes, headers: dict[str, str]) -> requests.Response:
+    def _post(self, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
         try:
             return self._send(body, headers)
         except requests.exceptions.ConnectTimeout:
@@ -64,8 +67,17 @@ class HttpProbe:
             # Refused, or a kept connection that the other side had closed: judging twice is safe.
             return self._send(body, headers)
 
-    def _send(self, body: bytes, headers: dict[str, str]) -> requests.Response:
-        return self._session.post(self._url, data=body, headers=headers, timeout=(5, self._timeout))
+    def _send(self, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
+        timeout = (5, self._timeout)
+        with self._session.post(
+            self._url, data=body, headers=headers, timeout=timeout, stream=True
+        ) as response:
+            content = bytearray()
+            for chunk in response.iter_content(CHUNK_BYTES):
+                content += chunk
+                if len(content) > MAX_REPORT_BYTES:
+                    raise Unavailable(f"probe: a report of more than {MAX_REPORT_BYTES} bytes")
+            return response.status_code, bytes(content)
 
     def _identity_token(self) -> str:
         with self._lock:
@@ -103,11 +115,10 @@ def boundary(request: ProbeRequest) -> downscoped.CredentialAccessBoundary:
     return downscoped.CredentialAccessBoundary([rule])
 
 
-def _report(response: requests.Response) -> ProbeReport:
-    status = response.status_code
+def _report(status: int, content: bytes) -> ProbeReport:
     if status == requests.codes.ok:
         try:
-            return ProbeReport.model_validate_json(response.content)
+            return ProbeReport.model_validate_json(content)
         except pydantic.ValidationError as error:
             raise Unavailable(f"probe: an answer that is no report: {error.title}") from error
     if status in (401, 403):

@@ -27,6 +27,8 @@ from berth.protos import tensorflow_pb2 as tf
 
 _RESULT_BYTES = 64 << 10
 _STDERR_BYTES = 8 << 10
+# Of a child's result: it says five things at most.
+_MAX_STAGES = 8
 _POLL_SECONDS = 0.02
 _START_SECONDS = 30.0
 _RESOURCE_EXHAUSTED, _FAILED_PRECONDITION = 8, 9
@@ -182,7 +184,7 @@ def _read(run: _Run, descriptor: int, result: int) -> bool:
             run.stages[parsed["stage"]] = parsed
     except (ValueError, KeyError, TypeError):
         run.stopped = "talk"
-    if len(run.lines) > _RESULT_BYTES:
+    if len(run.lines) > _RESULT_BYTES or len(run.stages) > _MAX_STAGES:
         run.stopped = "talk"
     return bool(data)
 

@@ -20,6 +20,9 @@ from berth.protos import tensorflow_pb2 as tf
 _TAGS = {"serve"}
 _MAX_SIGNATURES = 100
 _MAX_TENSORS = 1000
+# Of the names of signatures and tensors, and of their dimensions together: the report carries them all.
+_MAX_KEY = 256
+_MAX_DIMENSIONS = 20_000
 _MAX_RANK = 254
 # A message of two bytes takes some ninety in memory; so few bytes may be parsed uncounted.
 _UNCOUNTED = 4 << 20
@@ -78,7 +81,11 @@ def signatures(meta: tf.MetaGraphDef) -> dict[str, SignatureSummary]:
         raise InvalidModel("the model has no signature that can be called")
     if len(names) > _MAX_SIGNATURES:
         raise InvalidModel(f"the model has {len(names)} signatures, at most {_MAX_SIGNATURES}")
-    return {name: _summary(name, meta.signature_def[name]) for name in names}
+    found = {name: _summary(name, meta.signature_def[name]) for name in names}
+    tensors = [t for one in found.values() for t in (*one.inputs.values(), *one.outputs.values())]
+    if sum(1 + len(tensor.shape or ()) for tensor in tensors) > _MAX_DIMENSIONS:
+        raise InvalidModel("the model's signatures have too many tensors and dimensions in all")
+    return found
 
 
 def check_constants(meta: tf.MetaGraphDef, *, max_bytes: int) -> None:
@@ -119,6 +126,8 @@ def _restores(meta: tf.MetaGraphDef) -> bool:
 def _summary(name: str, signature: tf.SignatureDef) -> SignatureSummary:
     if len(signature.inputs) > _MAX_TENSORS or not 1 <= len(signature.outputs) <= _MAX_TENSORS:
         raise InvalidModel(f"the signature {name[:120]!r} has no outputs or too many tensors")
+    if any(len(key) > _MAX_KEY for key in (name, *signature.inputs, *signature.outputs)):
+        raise InvalidModel(f"the signature {name[:120]!r} has a name of over {_MAX_KEY} characters")
     return SignatureSummary(
         method=signature.method_name[:200],
         inputs=_tensors(signature.inputs),

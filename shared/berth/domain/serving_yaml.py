@@ -1,6 +1,6 @@
 """serving.yaml: what a customer may say about a model, parsed from untrusted bytes.
 
-At most 16 KiB of YAML without anchors, with the keys `keep` and `pin` and nothing else.
+At most 16 KiB of YAML without anchors and tags, with the keys `keep` and `pin` and nothing else.
 """
 
 import yaml
@@ -12,6 +12,7 @@ from berth.domain.errors import InvalidModel
 
 MAX_BYTES = 16 * 1024
 MAX_DEPTH = 8
+_MAX_REASON = 500
 
 
 class ServingYaml(BaseModel):
@@ -37,7 +38,7 @@ def parse(data: bytes) -> ServingYaml:
     try:
         return ServingYaml.model_validate(content)
     except ValidationError as error:
-        raise InvalidModel(f"serving.yaml: {canonical.problems(error)}") from error
+        raise InvalidModel(f"serving.yaml: {canonical.problems(error)[:_MAX_REASON]}") from error
 
 
 def applied(model: Model, wishes: ServingYaml, *, generation: int) -> Wants:
@@ -57,6 +58,9 @@ def _bounded(data: bytes) -> None:
     for event in yaml.parse(data, Loader=yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent):
             raise InvalidModel("serving.yaml: anchors and aliases are not allowed")
+        if isinstance(event, yaml.NodeEvent) and getattr(event, "tag", None) is not None:
+            # PyYAML makes a `!!bool x` into a KeyError, and others of its kind into what not.
+            raise InvalidModel("serving.yaml: tags are not allowed")
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH:

@@ -102,6 +102,9 @@ def test_assets_that_do_not_parse_are_refused():
         (hostile_bytes.many_outputs, "too many tensors"),
         (hostile_bytes.no_outputs, "no outputs"),
         (hostile_bytes.many_dimensions, "257 dimensions"),
+        (hostile_bytes.long_signature_name, "a name of over 256 characters"),
+        (hostile_bytes.long_tensor_name, "a name of over 256 characters"),
+        (hostile_bytes.many_dimensions_in_all, "tensors and dimensions in all"),
     ],
 )
 def test_signatures_are_bounded(edit, text):

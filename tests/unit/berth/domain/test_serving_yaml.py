@@ -35,8 +35,16 @@ def test_what_a_customer_may_say(data, wishes):
         (b"\x00", "not YAML"),
         (b"a: b: c", "not YAML"),
         (b"--- 1\n--- 2\n", "not YAML"),
-        (b"!!python/object/apply:os.system [id]", "not YAML"),
-        (b"keep: !!python/name:os.system", "not YAML"),
+        (b"!!python/object/apply:os.system [id]", "tags"),
+        (b"keep: !!python/name:os.system", "tags"),
+        (b"keep: !!bool x", "tags"),
+        (b"keep: !!timestamp x", "tags"),
+        (b"keep: !!int ''", "tags"),
+        (b"keep: !!int '-'", "tags"),
+        (b"keep: !!float '_'", "tags"),
+        (b"? !!bool x\n: 1", "tags"),
+        (b"!!set {a}", "tags"),
+        (b"! keep", "tags"),
         (b"keep: &a 1\npin: *a", "anchors"),
         (b"a: &a [x]\nb: &b [*a, *a]\nkeep: 1", "anchors"),
         (b"[" * 9 + b"]" * 9, "nested too deeply"),
@@ -111,3 +119,10 @@ def test_wishes_become_wants_with_their_generation():
 def test_a_pin_of_a_version_that_is_not_there_is_refused_naming_those_that_are(known, there):
     with pytest.raises(InvalidModel, match=there):
         serving_yaml.applied(known, ServingYaml(pin=2), generation=7)
+
+
+def test_a_reason_is_short_however_long_the_keys_are():
+    keys = "\n".join(f"{letter * 1900}: 1" for letter in "abcdefgh")
+    with pytest.raises(InvalidModel) as refused:
+        serving_yaml.parse(keys.encode())
+    assert len(str(refused.value)) < 600
