@@ -67,6 +67,9 @@ def measure(running: stack.Stack, fleet: Fleet) -> dict[str, Any]:
         "deliveries": {part: len(mark.passes(part)) for part in ("on_upload", "admit_model")},
         "longest_delivery": max(entry["seconds"] for entry in passes),
         "verdicts": Counter(entry.get("reason", "")[:40] for entry in passes).most_common(6),
+        "each_flooded": [[round(value, 1) for value in one] for one in flooded],
+        "others_deliveries": _of_others(passes),
+        "not_taken_at_once": mark.redelivered(),
         "load": round(os.getloadavg()[0], 1),
     }
 
@@ -106,6 +109,22 @@ def _served(fleet: Fleet, customer: str) -> tuple[float, float]:
     served = lambda: fleet.serving(f"{customer}.own", 1)  # noqa: E731
     until("it serves", served, seconds=_PATIENCE, every=_EVERY)
     return judged, time.monotonic() - began
+
+
+def _of_others(passes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The others' admissions: when each ended, how long it took, how much of that was the probe."""
+    first = passes[0]["at"]
+    return [
+        {
+            "version": entry["version"],
+            "ended": round(entry["at"] - first, 1),
+            "seconds": round(entry["seconds"], 1),
+            "probe_seconds": round(entry.get("probe_seconds", 0.0), 1),
+            "reason": entry.get("reason", ""),
+        }
+        for entry in passes
+        if entry.get("version", "").startswith("flooded-")
+    ]
 
 
 def _summary(found: list[tuple[float, float]]) -> dict[str, list[float]]:
