@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from berth.domain import garbage
-from berth.domain.documents import Admission, RestartPolicy, Verdict
+from berth.domain.documents import Admission, Model, RestartPolicy, Verdict, Wants
 from berth.domain.garbage import Rubbish, ShardView
 from berth.domain.manifest import SAVED_MODEL
 from berth.domain.names import ModelName, VersionName
@@ -56,3 +56,30 @@ def test_of_a_burnt_number_its_upload_and_its_refusals_are_known_still():
     assert kept.verdict == Verdict(
         state="REJECTED", reason=garbage.BURNT, at="2026-03-10T00:00:00.007+00:00"
     )
+
+
+def test_of_a_shard_without_a_status_no_server_is_known_to_run_the_live_config():
+    (replica,) = view(NOW).status.replicas
+    assert not ShardView("shard-0", None, (), "live").informed(replica)
+
+
+def test_a_server_that_started_as_its_config_was_written_may_have_read_the_older_one():
+    """Kubernetes tells whole seconds."""
+    (replica,) = view(NOW).status.replicas
+    (later,) = view(NOW + timedelta(seconds=1)).status.replicas
+    seen = ShardView("shard-0", ShardStatus(), (), "live", boot_live=NOW)
+    assert (seen.informed(replica), seen.informed(later)) == (False, True)
+    assert garbage.unsure([view(NOW)], NOW) == "pod was not told the live config yet"
+    assert garbage.unsure([view(NOW + timedelta(seconds=1))], NOW) == ""
+
+
+def test_a_document_of_which_nothing_goes_is_itself():
+    known = Model(
+        customer="acme",
+        model="digits",
+        base_path="acme/digits",
+        versions={},
+        wants=Wants(),
+        shard="shard-0",
+    )
+    assert garbage.shortened(known, None, policy=POLICY, now=NOW) is known

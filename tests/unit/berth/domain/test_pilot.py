@@ -133,7 +133,8 @@ def test_the_role_passes_on_only_when_the_end_of_the_pilot_is_known(pilots, expe
     [
         ({"started": 30}, True),
         ({"restarts": 1, "exit": Exit(139, "Error", ago(30)), "started_at": None}, True),
-        ({"started": 200}, False),  # it does not become ready
+        ({"started": 179}, True),
+        ({"started": 180}, False),  # it does not become ready
         ({"started": 30, "terminating": True}, False),  # it does not come back
     ],
 )
