@@ -1,15 +1,18 @@
 """serving.yaml: what an owner wants is validated and copied into the model's document."""
 
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 
 from berth.app import control, projecting
 from berth.app.verdicts import Verdicts
 from berth.domain import documents, serving_yaml
 from berth.domain.documents import Model
-from berth.domain.errors import InvalidModel
+from berth.domain.errors import InvalidModel, NotFound
 from berth.domain.names import SERVING_YAML, STATUS_SUFFIX, ModelName
 from berth.domain.outcome import Outcome
-from berth.ports import Clock, ObjectStore, Outbox, StoredObject
+from berth.domain.serving_yaml import ServingYaml
+from berth.ports import Clock, ObjectStat, ObjectStore, Outbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,19 +38,26 @@ class AdmitWishes:
             return Outcome("converged", model=name.servable)
         if stat.size > serving_yaml.MAX_BYTES:
             return self._say(name, "REJECTED", f"serving.yaml: {stat.size} bytes are too many")
-        stored = self.uploads.get(name.folder + SERVING_YAML)
-        if stored is None:
-            return Outcome("converged", model=name.servable)
+        data = self._read(stat)
+        if data is None:
+            return Outcome("converged", model=name.servable, reason="it was replaced meanwhile")
         try:
-            self._apply(name, stored)
+            self._apply(name, serving_yaml.parse(data), stat.generation)
         except InvalidModel as error:
             return self._say(name, "REJECTED", str(error))
         return self._say(name, "ADMITTED", "")
 
-    def _apply(self, name: ModelName, stored: StoredObject) -> None:
-        wishes = serving_yaml.parse(stored.data)
-        generation = stored.stat.generation
+    def _read(self, stat: ObjectStat) -> bytes | None:
+        """Return the generation whose size was looked at: the next one may be of any size."""
+        with tempfile.TemporaryDirectory() as folder:
+            into = Path(folder) / SERVING_YAML
+            try:
+                self.uploads.download(stat.name, generation=stat.generation, into=into)
+            except NotFound:
+                return None
+            return into.read_bytes()
 
+    def _apply(self, name: ModelName, wishes: ServingYaml, generation: int) -> None:
         def edit(model: Model | None) -> Model | None:
             if model is None or model.wants.source_generation >= generation:
                 return None

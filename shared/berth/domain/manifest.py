@@ -17,7 +17,7 @@ _ASSETS = "assets/"
 _EXTRA = "assets.extra/"
 _MAX_NAME = 512
 _MAX_PART = 255  # of a path, on Linux
-_SHARD = re.compile(r"variables/variables\.data-\d{5}-of-\d{5}")
+_SHARD = re.compile(r"variables/variables\.data-[0-9]{5}-of-[0-9]{5}")
 
 
 class Limits(pydantic.BaseModel):
@@ -80,6 +80,8 @@ def promoted(
 def _kept(name: str, warmup: bool, declared: set[str] | None) -> bool:
     if name in (SAVED_MODEL, _FINGERPRINT, INDEX) or _SHARD.fullmatch(name):
         return True
+    if name.endswith("/"):  # a console's "folder": no file
+        return False
     if name.startswith(_ASSETS):
         return declared is None or name in declared
     return warmup and name.startswith(_EXTRA)

@@ -46,6 +46,25 @@ def test_a_bad_one_is_answered_and_changes_nothing(data, reason):
     assert world.model("acme.digits") == before
 
 
+def test_a_huge_one_put_in_place_of_the_one_that_was_looked_at_is_not_read():
+    world = two()
+    world.put(YAML, b"keep: 2")
+    largest = []
+
+    def before(kind, name):
+        if kind in ("get", "download") and name == YAML and not largest:
+            largest.append(20_000)
+            world.uploads.put(YAML, b"#" * 20_000, if_generation=None)
+
+    read = world.uploads.get
+    world.uploads.get = lambda name: largest.append(name) if name == YAML else read(name)
+    world.uploads.before = before
+    world.settle()
+    assert largest == [20_000], "only a pinned generation is read"
+    assert "too many" in world.answer(ANSWER)["reason"]
+    assert world.model("acme.digits").wants.keep == 1
+
+
 def test_a_wish_before_the_first_version_is_taken_up_with_it():
     world = worlds.signed_up()
     world.put(YAML, b"keep: 2")

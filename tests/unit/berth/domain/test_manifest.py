@@ -21,6 +21,13 @@ def manifest(*names):
     return Manifest(files=tuple(file(name) for name in names))
 
 
+def test_folder_objects_and_foreign_digits_are_not_promoted():
+    """A console's empty folders are no files; a number in other digits names no data shard."""
+    foreign = "variables/variables.data-٠٠٠٠٠-of-٠٠٠٠١"
+    uploaded = manifest("saved_model.pb", "assets/", "assets/deep/", "variables/", foreign)
+    assert [f.name for f in manifests.promoted(uploaded).files] == ["saved_model.pb"]
+
+
 def test_only_what_serves_is_promoted():
     uploaded = manifest(
         *("saved_model.pb", "fingerprint.pb", "variables/variables.index", SHARD),
