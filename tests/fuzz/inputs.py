@@ -100,6 +100,9 @@ def yamls():
                 ),
                 *(
                     b"keep: !!float 2\n",
+                    b"keep: !!bool x\n",
+                    b"keep: !!timestamp x\n",
+                    b"pin: !!int ''\n",
                     b"%YAML 1.1\n---\n",
                     b"\xff\xfe",
                     b"=: 1\n",
