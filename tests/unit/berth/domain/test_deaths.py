@@ -211,7 +211,8 @@ def test_everything_that_was_to_be_loaded_is_accused_but_what_is_withdrawn():
 def test_the_ends_of_two_processes_are_both_judged():
     dead = [pod(n, restarts=1, exit=SEGV, ready=False) for n in (1, 2)]
     quiet = pod(3, restarts=1, exit=replace(SEGV, code=0))
-    made = loading(SEGV, pods=(pod(4), quiet, *dead))
+    deleted = pod(5, restarts=1, exit=KILLED, terminating=True)
+    made = loading(SEGV, pods=(pod(4), quiet, deleted, *dead))
     at = SEGV.at.isoformat()
     assert deaths.judge(made).deaths == (f"u1/{at}", f"u2/{at}")
 

@@ -199,3 +199,26 @@ def test_while_another_version_of_it_loads_a_servable_is_loading():
     record_ = steps["acme.m"].record
     assert (record_.state, record_.reason) == ("LOADING", turns.WAITS)
     assert (record_.versions[1].state, record_.versions[2].state) == ("LOADING", "PENDING")
+
+
+def test_a_suspect_waits_for_the_one_that_is_about_to_be_announced():
+    loaded = config(x=(1,))
+    observed = suspects("x", "y", boot=loaded, live=loaded)
+    assert told(taken(observed)) == {"x": (1,)}
+    before = config(x=(2,))  # another version, which the suspect replaces
+    assert told(taken(suspects("x", "y", boot=before, live=before))) == {"x": (1,), "y": (1,)}
+
+
+def test_before_there_is_a_live_config_no_suspect_is_on_trial():
+    observed = replace(suspects("x", "y"), live=None)
+    steps = {n: rollout.step(n, observed, mount=MOUNT) for n in sorted(observed.projections)}
+    assert told(turns.taken(steps, observed)) == {"x": (1,)}
+
+
+def test_a_suspect_of_which_nothing_is_recorded_is_on_no_trial():
+    serving = config(t=(1,))
+    observed = suspects("x", boot=serving, live=serving)
+    lost = record(1, quarantined={1: SUSPECT})
+    models = {**observed.status.models, "acme.t": lost}
+    observed = replace(observed, status=observed.status.model_copy(update={"models": models}))
+    assert told(taken(observed)) == {"t": (1,), "x": (1,)}
