@@ -185,6 +185,11 @@ STORIES = (
     Story("a version that does not load", SERVING, (broken_two,)),
     Story("a closed account, erased", after(in_a_minute, sign_up, upload(1)), (close,)),
     Story(
+        "an account with refused uploads, erased",
+        after(in_a_minute, sign_up, bad, one_file_missing),
+        (close,),
+    ),
+    Story(
         "signed up again when all was erased",
         after(in_a_minute, sign_up, upload(1), close),
         (sign_up, upload(2)),

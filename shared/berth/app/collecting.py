@@ -4,15 +4,14 @@ Part of the fleet's hourly sweep. `look` writes nothing; `carry_out` works under
 looks again before each step, and stops where the lease ends: the next sweep goes on from there.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypeVar
 
 import structlog
 
 from berth.app import control
-from berth.app.goodbyes import Goodbyes
+from berth.app.goodbyes import KEEP_SECONDS, Goodbyes
 from berth.app.leasing import HeldLease
 from berth.app.orphans import Orphans
 from berth.domain import accounts, documents, garbage, names, serving_config
@@ -37,8 +36,6 @@ MAX_ACCOUNTS = 50
 MAX_DOCUMENTS = 200
 MAX_MARKS = 500
 MAX_FOLDERS = 50
-T = TypeVar("T")
-
 log = structlog.get_logger()
 
 
@@ -84,18 +81,18 @@ class Collecting:
         if rubbish.empty:
             return
         policy = self._policy()
-        for customer in _while(held, rubbish.erase):
+        for customer in held.while_left(rubbish.erase, keep=KEEP_SECONDS):
             self._goodbyes.decide(customer, policy)
-        for servable in _while(held, rubbish.shorten):
+        for servable in held.while_left(rubbish.shorten, keep=KEEP_SECONDS):
             self._shorten(servable, policy)
-        for version in _while(held, rubbish.mark):
+        for version in held.while_left(rubbish.mark, keep=KEEP_SECONDS):
             self._mark(version)
-        for version in _while(held, rubbish.unmark):
+        for version in held.while_left(rubbish.unmark, keep=KEEP_SECONDS):
             self.control.delete(documents.mark_name(version))
-        for version in _while(held, rubbish.delete):
+        for version in held.while_left(rubbish.delete, keep=KEEP_SECONDS):
             self._delete(held, version)
         share = MAX_DOCUMENTS
-        for customer in _while(held, rubbish.clear):
+        for customer in held.while_left(rubbish.clear, keep=KEEP_SECONDS):
             share = self._goodbyes.empty(held, customer, share)
 
     @property
@@ -161,17 +158,25 @@ class Collecting:
         for stat in rows:
             if len(found) == MAX_DOCUMENTS:
                 break
-            retired = Projection.from_metadata(stat.metadata).retired
-            some = stat.metadata.get("versions", "") != "0"
-            deleted = stat.metadata.get("deleted", "0") != "0"
             servable = _servable(stat)
             account = closed.get(servable.partition(".")[0])
-            waits = account is not None and not accounts.leaving(account)
-            if not some or not (deleted or (retired and not waits)):
-                continue
-            if self._lets_go(servable, account, views, policy):
+            if self._may_go(stat, account, policy) and self._lets_go(
+                servable, account, views, policy
+            ):
                 found.append(servable)
         return tuple(found)
+
+    def _may_go(self, stat: ObjectStat, account: Customer | None, policy: RestartPolicy) -> bool:
+        """Whether a document is worth a read, by its listing."""
+        if stat.metadata.get("versions", "") == "0":
+            return False
+        gone, now = stat.metadata.get("gone", ""), self.clock.now()
+        young = bool(gone) and not garbage.passed(gone, policy.garbage_seconds, now)
+        if stat.metadata.get("deleted", "0") != "0" and not young:
+            return True
+        if account is None:
+            return not young and Projection.from_metadata(stat.metadata).retired
+        return accounts.leaving(account)
 
     def _lets_go(
         self,
@@ -232,19 +237,13 @@ class Collecting:
         if garbage.under_way(burnt, now) or version in self._orphans.documented(version.model):
             return
         files = [stat.name for stat in self.models.list(version.folder)]
-        for name in sorted(files, key=lambda name: name != version.folder + SAVED_MODEL):
-            if held.seconds_left() <= 0:
-                return
+        files.sort(key=lambda name: name != version.folder + SAVED_MODEL)
+        deleted = 0
+        for name in held.while_left(files, keep=KEEP_SECONDS):
             self.models.delete(name)
-        self.control.delete(documents.mark_name(version))
-
-
-def _while(held: HeldLease, work: Iterable[T]) -> Iterator[T]:
-    """Give one after another, until the lease ends."""
-    for one in work:
-        if held.seconds_left() <= 0:
-            return
-        yield one
+            deleted += 1
+        if deleted == len(files):
+            self.control.delete(documents.mark_name(version))
 
 
 def _servable(stat: ObjectStat) -> str:

@@ -75,5 +75,8 @@ def write(
             "versions": str(len(document.versions)),
             "deleted": str(len(document.versions) - len(document.present)),
             "bytes": str(document.stored_bytes),
+            "gone": min(
+                (one.gone_at for one in document.versions.values() if one.gone_at), default=""
+            ),
         }
     return store.put(name, document.encode(), if_generation=if_generation, metadata=metadata)

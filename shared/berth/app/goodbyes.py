@@ -15,6 +15,9 @@ from berth.domain.documents import Admission, Customer, RestartPolicy
 from berth.domain.errors import Damaged
 from berth.ports import Clock, ObjectStore
 
+# What is left of the tick's lease when the sweep's collecting ends: the inbox has its turn then.
+KEEP_SECONDS = 60.0
+
 log = structlog.get_logger()
 
 
@@ -57,23 +60,24 @@ class Goodbyes:
         """
         if not self._erasing(customer):
             return share
-        for stat in self.control.list(documents.admissions_prefix(customer)):
-            if stat.metadata.get("used"):
-                continue
-            if share <= 0 or held.seconds_left() <= 0 or not self._forget(stat.name):
-                return share
-            share -= 1
-        for stat in self.control.list(documents.waiting_prefix(customer)):
-            if share <= 0 or held.seconds_left() <= 0:
-                return share
-            self.control.delete(stat.name)
-            share -= 1
+        judged = self.control.list(documents.admissions_prefix(customer))
+        open_ = [stat.name for stat in judged if not stat.metadata.get("used")]
+        notes = [stat.name for stat in self.control.list(documents.waiting_prefix(customer))]
+        done = 0
+        for name in held.while_left((*open_, *notes)[:share], keep=KEEP_SECONDS):
+            if name in notes:
+                self.control.delete(name)
+            elif not self._forget(name):
+                break
+            done += 1
+        if done < len(open_) + len(notes):
+            return share - done
         if self._erasing(customer):
             self.control.delete(documents.ledger_name(customer))
             control.change(
                 self.control, documents.customer_name(customer), Customer, accounts.emptied
             )
-        return share
+        return share - done
 
     def _forget(self, name: str) -> bool:
         """Burn a number whose promotion began, and delete any other admission; False while it is judged."""

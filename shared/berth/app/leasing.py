@@ -3,8 +3,10 @@
 A request that finds a lease held sets `wanted` and is done; the holder looks again before it lets go.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from berth.app import control
 from berth.domain import lease
@@ -12,6 +14,7 @@ from berth.domain.errors import Conflict, Unavailable
 from berth.domain.lease import Answer, Lease
 from berth.ports import Clock, ObjectStore
 
+T = TypeVar("T")
 MARGIN = timedelta(seconds=2)
 # Cloud Storage takes one write a second to one object name.
 WRITE_INTERVAL = timedelta(seconds=1)
@@ -36,6 +39,13 @@ class HeldLease:
     def seconds_left(self) -> float:
         """Seconds until calls made under it must have ended."""
         return max(0.0, (self.lease.expires - MARGIN - self.clock.now()).total_seconds())
+
+    def while_left(self, work: Iterable[T], *, keep: float = 0.0) -> Iterator[T]:
+        """Give one after another, until no more than `keep` seconds are left."""
+        for one in work:
+            if self.seconds_left() <= keep:
+                return
+            yield one
 
     def take_up(self) -> None:
         """Clear `wanted` before a look, if somebody set it; further requests only read meanwhile."""

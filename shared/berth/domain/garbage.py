@@ -106,7 +106,7 @@ def shortened(
         number: admitted
         for number, admitted in model.versions.items()
         if number in present
-        or not _passed(
+        or not passed(
             admitted.gone_at or _deletion(model.wants, number), policy.garbage_seconds, now
         )
     }
@@ -245,7 +245,8 @@ def _deletion(wants: Wants, number: int) -> str:
     return max(wants.deleted_revision, wants.deleted_versions.get(number, ""))
 
 
-def _passed(revision: str, seconds: int, now: datetime) -> bool:
+def passed(revision: str, seconds: int, now: datetime) -> bool:
+    """Whether so many seconds passed since a time (RFC 3339)."""
     return now - datetime.fromisoformat(revision) >= timedelta(seconds=seconds)
 
 

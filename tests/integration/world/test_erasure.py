@@ -163,7 +163,7 @@ def test_a_sweep_ends_with_its_lease_and_the_next_goes_on(world):
 
     def slow(kind, name):
         if kind == "put" and name.startswith("garbage/"):
-            world.clock.advance(80)
+            world.clock.advance(40)
 
     world.control.before = slow
     sweep_alone(world)
@@ -184,3 +184,14 @@ def test_a_damaged_account_is_reported_and_holds_up_no_other(world, monkeypatch)
     sweep(world, WEEK + 60)
     assert "customers/aaa.json" in errors[0]["reason"]
     assert world.model("acme.digits").versions == {}
+
+
+def test_what_is_deleted_is_not_read_before_its_day_is_over(world):
+    tell(world, "model.deleted", now(world), model="digits", version=1)
+    close(world)
+    sweep(world)
+    reads = []
+    world.control.before = lambda kind, name: reads.append(name) if kind == "get" else None
+    sweep_alone(world)
+    found = [name for name in reads if name.startswith("models/")]
+    assert found == ["models/acme.digits.json"], "once: who has the bytes that nothing names?"
