@@ -49,6 +49,7 @@ COUNTED = {
     "reservation not released": {"berth_reservations_kept"},
     "damaged document": {"berth_documents_damaged"},
     "answer not written": {"berth_answers_unwritten"},
+    "placed": set(),  # an admission's audit trail: nothing to count
 }
 # What each alert looks at.
 WATCHED = {
