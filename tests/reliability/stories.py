@@ -3,6 +3,8 @@
 import functools
 from datetime import timedelta
 
+from berth.adapters.memory_server import SEGFAULT
+from berth.adapters.memory_servers import Killer
 from berth.domain.ledger import Ledger, Reservation
 from berth.domain.observation import VersionStatus
 from tests.reliability.fleet import Fleet, Story
@@ -110,6 +112,11 @@ def broken_two(fleet):
     fleet.upload_now(f"{DIGITS}/2")
 
 
+def killing_two(fleet):
+    fleet.servers.killers[PLACE, 2] = Killer(SEGFAULT)
+    fleet.upload_now(f"{DIGITS}/2")
+
+
 def restart_all(fleet):
     fleet.pass_time(120)
     fleet.policy(restart_before=fleet.clock.now().isoformat(timespec="seconds"))
@@ -183,6 +190,7 @@ STORIES = (
     ),
     Story("a slow rollout", after(sign_up, upload(1), load_ticks=450), (upload(2),)),
     Story("a version that does not load", SERVING, (broken_two,)),
+    Story("a version that ends its server", SERVING, (killing_two, a_minute, a_minute)),
     Story("a closed account, erased", after(in_a_minute, sign_up, upload(1)), (close,)),
     Story(
         "an account with refused uploads, erased",
