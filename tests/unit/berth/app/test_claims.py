@@ -1,32 +1,16 @@
 """Places in a customer's plan: claimed before the probe, waited for, given back."""
 
-from dataclasses import replace
-
 import pytest
 
-from berth.domain import ledger, quotas
+from berth.domain import ledger
 from berth.domain.errors import Throttled, Unavailable
 from berth.domain.ledger import Ledger
 from tests.support.world import FILES, Crash
 from tests.unit.berth.app import worlds
+from tests.unit.berth.app.worlds import reservations, state
 
 SIZE = sum(len(data) for data in FILES.values())
 DIGITS = "acme/digits/1.status.json"
-
-
-@pytest.fixture
-def plan(monkeypatch):
-    """Change what the standard plan allows."""
-
-    def change(**bounds):
-        monkeypatch.setitem(quotas.PLANS, "standard", replace(quotas.PLANS["standard"], **bounds))
-
-    return change
-
-
-def reservations(world):
-    known = world.read("ledgers/acme.json", Ledger)
-    return set(known.reservations) if known else set()
 
 
 def reserve(world, key, seconds=3600):
@@ -42,10 +26,6 @@ def reserve(world, key, seconds=3600):
     )
     known = known.model_copy(update={"reservations": {**known.reservations, key: place}})
     world.control.put("ledgers/acme.json", known.encode(), if_generation=None)
-
-
-def state(world, version="digits/1"):
-    return world.answer(f"acme/{version}.status.json")["state"]
 
 
 def test_the_bytes_of_all_versions_are_bounded_and_a_deletion_frees_them(plan):

@@ -1,33 +1,9 @@
 """Turns: no more of a customer's versions are judged at once than the plan allows; who waits is called."""
 
-from dataclasses import replace
-
-import pytest
-
-from berth.domain import quotas
-from berth.domain.ledger import Ledger
 from tests.unit.berth.app import worlds
+from tests.unit.berth.app.worlds import reservations, state
 
 DIGITS = "acme/digits/1.status.json"
-
-
-@pytest.fixture
-def plan(monkeypatch):
-    """Change what the standard plan allows."""
-
-    def change(**bounds):
-        monkeypatch.setitem(quotas.PLANS, "standard", replace(quotas.PLANS["standard"], **bounds))
-
-    return change
-
-
-def reservations(world):
-    known = world.read("ledgers/acme.json", Ledger)
-    return set(known.reservations) if known else set()
-
-
-def state(world, version="digits/1"):
-    return world.answer(f"acme/{version}.status.json")["state"]
 
 
 def meanwhile(world, work):

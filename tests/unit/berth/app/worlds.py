@@ -3,6 +3,7 @@
 import functools
 from datetime import timedelta
 
+from berth.domain.ledger import Ledger
 from tests.support.world import World
 
 
@@ -43,3 +44,14 @@ def _serving():
 def later(world, seconds):
     """A time after the world's."""
     return world.clock.now() + timedelta(seconds=seconds)
+
+
+def reservations(world):
+    """The places in acme's plan that are held."""
+    known = world.read("ledgers/acme.json", Ledger)
+    return set(known.reservations) if known else set()
+
+
+def state(world, version="digits/1"):
+    """What was answered beside one of acme's versions."""
+    return world.answer(f"acme/{version}.status.json")["state"]
