@@ -13,13 +13,13 @@ from berth.app.leasing import HeldLease
 from berth.app.sweeping import Sweeping
 from berth.domain import documents, fleet, names, restarts
 from berth.domain.documents import Model, Projection, RestartPolicy, Shard
-from berth.domain.errors import Retryable
+from berth.domain.errors import Damaged, Retryable
 from berth.domain.fleet import FirstShards, ModelRow
 from berth.domain.garbage import Rubbish
 from berth.domain.outcome import Outcome
 from berth.domain.requests import FleetTick
 from berth.domain.shard_status import ShardStatus
-from berth.ports import Clock, ObjectStore, Outbox
+from berth.ports import Clock, ObjectStat, ObjectStore, Outbox
 
 log = structlog.get_logger()
 LEASE_SECONDS = 120.0
@@ -61,7 +61,7 @@ class ReconcileFleet:
         plan = self.plan(shards)
         for late in plan.late:
             log.error("restart did not come back", shard=late, reason=plan.blocked)
-        rubbish = self.collecting.look(shards) if tick.sweep else Rubbish()
+        rubbish = self._rubbish(shards) if tick.sweep else Rubbish()
         if not (plan.empty and rubbish.empty):
             answer = leasing.ask(
                 self.control, self.clock, documents.FLEET_LEASE, holder=tick.message
@@ -106,6 +106,14 @@ class ReconcileFleet:
             blocked=wave.blocked,
             late=wave.late,
         )
+
+    def _rubbish(self, shards: Mapping[str, Shard]) -> Rubbish:
+        """What is to be collected: nothing while a document cannot be read, for it may name anything."""
+        try:
+            return self.collecting.look(shards)
+        except Damaged as error:
+            log.error("damaged document", reason=str(error))
+            return Rubbish()
 
     def _act(self, tick: FleetTick, shards: dict[str, Shard], rubbish: Rubbish) -> dict[str, Shard]:
         held = leasing.take(
@@ -184,11 +192,10 @@ class ReconcileFleet:
     def _models(self) -> tuple[ModelRow, ...]:
         rows = []
         for stat in self.control.list("models/"):
-            servable = stat.name.removeprefix("models/").removesuffix(".json")
-            places = (stat.metadata["shard"], stat.metadata.get("target", ""))
-            projection = Projection.from_metadata(stat.metadata, document=stat.generation)
-            vacant = stat.metadata.get("versions") == "0"
-            rows.append(ModelRow(servable, tuple(p for p in places if p), projection, vacant))
+            try:
+                rows.append(_row(stat))
+            except Damaged as error:  # its shards carry it on; the others are looked after
+                log.error("damaged document", model=stat.name, reason=str(error))
         return tuple(rows)
 
     def _projected(self, shards: Mapping[str, Shard]) -> dict[tuple[str, str], int]:
@@ -199,6 +206,19 @@ class ReconcileFleet:
                 key = (shard, stat.name.removeprefix(prefix))
                 found[key] = int(stat.metadata.get("document", "0"))
         return found
+
+
+def _row(stat: ObjectStat) -> ModelRow:
+    """Read a model's row from its listing. Raises Damaged."""
+    if not stat.metadata.get("shard"):
+        raise Damaged("it names no shard")
+    places = (stat.metadata["shard"], stat.metadata.get("target", ""))
+    return ModelRow(
+        servable=stat.name.removeprefix("models/").removesuffix(".json"),
+        shards=tuple(place for place in places if place),
+        projection=Projection.from_metadata(stat.metadata, document=stat.generation),
+        vacant=stat.metadata.get("versions") == "0",
+    )
 
 
 def _restarted(shard: str, evidence: str) -> str:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+import structlog
 
 from berth.app import leasing, rooms
 from berth.domain import documents
@@ -60,14 +61,31 @@ def test_a_stale_projection_is_repaired():
     assert int(world.control.stat(PROJECTION).metadata["document"]) > 1
 
 
-@pytest.mark.parametrize("name", [PROJECTION, "models/acme.digits.json"])
-def test_a_document_that_does_not_parse_is_never_read_as_absent(name):
+def test_a_projection_that_does_not_parse_is_never_read_as_absent():
     world = worlds.serving()
-    world.control.put(name, b"x", if_generation=None, metadata={"projection": "?", "shard": "?"})
-    shard_pass = name == PROJECTION
-    handler = world.reconcile_shard if shard_pass else world.reconcile_fleet
+    world.control.put(PROJECTION, b"x", if_generation=None, metadata={"projection": "?"})
     with pytest.raises(Damaged):
-        handler.handle(ShardRequest("shard-0", "m") if shard_pass else FleetTick("m"))
+        world.reconcile_shard.handle(ShardRequest("shard-0", "m"))
+    assert world.loaded("shard-0", "acme.digits") == {1}
+
+
+@pytest.mark.parametrize("metadata", [{}, {"projection": "?", "shard": "shard-0"}])
+def test_a_damaged_model_document_keeps_nobody_else_from_being_looked_after(metadata):
+    world = worlds.serving()
+    world.sign_up("globex")
+    world.settle()
+    world.control.put("models/acme.digits.json", b"x", if_generation=None, metadata=metadata)
+    starter = documents.projection_name("shard-0", "globex.starter")
+    world.control.delete(starter)
+    world.upload("globex/late/1")
+    world.queue.clear()  # its events are lost: the sweep finds it
+    with structlog.testing.capture_logs() as lines:
+        world.fleet_tick(sweep=True)
+    damaged = [line.get("model") for line in lines if line["event"] == "damaged document"]
+    assert "models/acme.digits.json" in damaged
+    world.settle()
+    assert world.control.stat(starter) is not None
+    assert world.loaded("shard-0", "globex.late") == {1}
     assert world.loaded("shard-0", "acme.digits") == {1}
 
 
