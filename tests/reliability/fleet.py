@@ -155,7 +155,9 @@ class Fleet(World):
     def _round(self) -> bool:
         """One more tick, unless the last one changed nothing."""
         told = self.told
-        words = {outcome.word for _, outcome in self.outcomes[told.outcomes :]}
+        words = {
+            outcome.word for _, outcome in self.outcomes[told.outcomes :] if not _rests(outcome)
+        }
         same = told.mutations == self.mutations
         if told.rounds and same and words <= {"converged"} and not self._on_probation():
             return False
@@ -182,3 +184,8 @@ class Fleet(World):
         while (delivery := self.next(story, overtake=overtake)) is not None:
             self.deliver(delivery)
         return self
+
+
+def _rests(outcome) -> bool:
+    """Whether it tells of an upload that waits for its owner: every sweep asks for it, nothing comes of it."""
+    return outcome.word == "deferred" and outcome.reason.startswith("the account is closed")

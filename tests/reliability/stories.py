@@ -194,7 +194,7 @@ STORIES = (
     Story("a closed account, erased", after(in_a_minute, sign_up, upload(1)), (close,)),
     Story(
         "an account with refused uploads, erased",
-        after(in_a_minute, sign_up, bad, one_file_missing),
+        after(in_a_minute, sign_up, functools.partial(bad, model="bad"), one_file_missing),
         (close,),
     ),
     Story(

@@ -32,6 +32,8 @@ class Verdicts:
     def answer(self, name: str, body: dict[str, Any], *, once: bool = False) -> None:
         """Write an answer; with `once`, only where there is none. A failure is logged, not raised."""
         try:
+            if once and self.uploads.stat(name) is not None:
+                return
             self.uploads.put(name, canonical.encode(body), if_generation=0 if once else None)
         except Conflict as error:
             if not once:
