@@ -3,9 +3,10 @@
 import http.client
 import itertools
 import json
-import threading
 import time
 from dataclasses import dataclass, field
+
+from infra.demo.pace import Paced
 
 BODY = json.dumps({"instances": [2.0]})
 
@@ -22,8 +23,8 @@ class Failure:
     why: str
 
 
-@dataclass(slots=True)
-class Load:
+@dataclass
+class Load(Paced):
     """Predictions at a fixed rate; `answers` maps each servable to what it may answer.
 
     A connection that is refused goes on to the next replica, as a proxy's does: nothing was sent.
@@ -33,42 +34,13 @@ class Load:
     replicas: object
     places: dict[str, str]
     answers: dict[str, set[float]]
-    rate: float = 60.0
-    workers: int = 4
-    sent: int = 0
     refused: int = 0
     failures: list[Failure] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
-    began: float = 0.0
-    ended: float = 0.0
-    _stop: threading.Event = field(default_factory=threading.Event)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
     _turn: itertools.count = field(default_factory=itertools.count)
-    _threads: list = field(default_factory=list)
 
-    def __enter__(self):
-        self.began = time.monotonic()
-        for number in range(self.workers):
-            thread = threading.Thread(target=self._run, args=(number,), daemon=True)
-            self._threads.append(thread)
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(60)
-        self.ended = time.monotonic()
-
-    @property
-    def per_second(self):
-        return self.sent / max(1e-9, (self.ended or time.monotonic()) - self.began)
-
-    def _run(self, number):
-        interval = self.workers / self.rate
-        due = time.monotonic() + number * interval / self.workers
-        while not self._stop.wait(max(0.0, due - time.monotonic())):
-            due += interval
+    def _send(self, times):
+        for _ in times:
             self._one(next(self._turn))
 
     def _one(self, turn):

@@ -78,7 +78,7 @@ def _told(found, people, killer, fleet, seconds):
     places = {servable: fleet.model(servable)["shard"] for servable in loaded}
     answers = {s: {versions.code(int(s[6]), 1), versions.code(int(s[6]), 2)} for s in loaded}
     answers[loaded[-1]] = {versions.code(outside.WITH_TWO, 1)}
-    with Load(fleet.replicas, places, answers) as load:
+    with Load(fleet.replicas, places, answers, workers=4) as load:
         until("the load runs", lambda: load.sent > load.rate)
         _chaos(found, people, killer, seconds)
         _recover(found, people, killer, fleet)

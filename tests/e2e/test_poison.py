@@ -67,7 +67,7 @@ def asked(berth, servable):
     def targets():
         return berth.fleet.replicas.ready(shard)
 
-    with Load(servable, b'{"instances": [2.0]}', targets, right, RATE) as load:
+    with Load(servable, b'{"instances": [2.0]}', targets, right, rate=RATE) as load:
         until("the load runs", lambda: load.sent > RATE)
         yield load
 
