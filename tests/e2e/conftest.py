@@ -54,14 +54,20 @@ def orphan(berth, slow):
 
 @pytest.fixture(scope="session")
 def attack(berth, tmp_path_factory):
-    """A customer whose models loop and eat memory when they run, and one served at the same time."""
+    """A customer whose models loop and eat memory when they run, and one served at the same time.
+
+    The attacker's plan allows one admission at once: the second model waits for its turn.
+    """
     folder = tmp_path_factory.mktemp("hostile")
     endless = hostile.write(hostile.endless_run, folder / "endless")
     eater = hostile.write(hostile.memory_eater, folder / "eater")
     attacker, bystander = berth.join("attacker", "free"), berth.join("bystander")
     began = datetime.now(UTC)
     berth.fleet.upload(endless, f"{attacker}/endless/1")
+    name = f"admissions/{attacker}.endless/1.json"
+    until("it is being judged", lambda: berth.holder(name, "lease"))
     berth.fleet.upload(eater, f"{attacker}/eater/1")
+    assert "1 at once" in berth.verdict(f"{attacker}/eater/1", "PENDING")["reason"]
     berth.fleet.upload(e2e.HALF_PLUS_TWO, f"{bystander}/own/1")
     berth.serves(f"{bystander}.own", 1, e2e.TWO)
     assert berth.fleet.verdict(f"{attacker}/endless/1") is None
