@@ -84,3 +84,17 @@ def test_a_sweep_within_its_share_writes_nothing():
     before = world.control.mutations
     sweep(world)
     assert world.control.mutations == before
+
+
+def test_an_upload_that_waits_for_its_owner_is_answered_once():
+    world = worlds.signed_up()
+    world.customer("closed", "acme", at=1)
+    world.upload("acme/late/1")
+    world.settle()
+    assert "the account is closed" in world.answer("acme/late/1.status.json")["reason"]
+    before = world.mutations
+    world.fleet_tick(sweep=True)
+    assert [outcome.word for topic, outcome in world.outcomes if topic == "admissions"][-1] == (
+        "deferred"
+    )
+    assert world.mutations == before
