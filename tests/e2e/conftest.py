@@ -93,9 +93,20 @@ def settled(berth):
     until("everything is judged", judged, seconds=150, every=0.5)
 
 
+@pytest.fixture
+def poisonous():
+    """What ends servers: whatever was announced last is suspected with it, another test's model too."""
+
+
 def pytest_collection_modifyitems(items):
-    """What needs patience comes last."""
-    items.sort(key=lambda item: not {"orphan", "settled"}.isdisjoint(item.fixturenames))
+    """What needs patience comes last, and after it what ends servers."""
+    patient = {"orphan", "settled"}
+    items.sort(
+        key=lambda item: (
+            "poisonous" in item.fixturenames,
+            not patient.isdisjoint(item.fixturenames),
+        )
+    )
 
 
 _numbers = itertools.count(1)
