@@ -94,16 +94,16 @@ def settled(berth):
 
 
 @pytest.fixture
-def poisonous():
-    """What ends servers: whatever was announced last is suspected with it, another test's model too."""
+def disturbing():
+    """What another test's models feel: they are suspected of a server's end, or announced once more."""
 
 
 def pytest_collection_modifyitems(items):
-    """What needs patience comes last, and after it what ends servers."""
+    """What needs patience comes last, and after it what others feel."""
     patient = {"orphan", "settled"}
     items.sort(
         key=lambda item: (
-            "poisonous" in item.fixturenames,
+            "disturbing" in item.fixturenames,
             not patient.isdisjoint(item.fixturenames),
         )
     )

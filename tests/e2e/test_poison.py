@@ -17,7 +17,7 @@ from tests.support import access, e2e, e2e_poison
 from tests.support.e2e import until
 
 RATE = 20.0
-pytestmark = pytest.mark.usefixtures("poisonous")
+pytestmark = pytest.mark.usefixtures("disturbing")
 PATIENCE = 150.0  # a container's second restart waits ten seconds, a suspect for all replicas
 
 

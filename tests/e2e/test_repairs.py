@@ -64,6 +64,7 @@ def test_an_older_projection_is_brought_up_to_date(berth, customer, served):
     berth.serves(served, 2, e2e.THREE)
 
 
+@pytest.mark.usefixtures("disturbing")
 def test_a_lost_status_is_observed_again_under_load(berth, served):
     shard = berth.fleet.model(served)["shard"]
     name = f"shards/{shard}/status.json"
