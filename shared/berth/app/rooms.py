@@ -1,13 +1,13 @@
 """Which shards may take models, and how full they are: read from shapes and status summaries."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from berth.app import control
-from berth.domain import documents
+from berth.domain import documents, rooming
 from berth.domain.documents import Shard
 from berth.domain.errors import Damaged
-from berth.domain.placement import BASE_BYTES, Room
+from berth.domain.placement import Room
 from berth.domain.shard_status import Summary
 from berth.ports import ObjectStore
 
@@ -45,7 +45,7 @@ def summaries(store: ObjectStore, names: Iterable[str]) -> dict[str, Summary]:
 def active(store: ObjectStore) -> tuple[Room, ...]:
     """Return the room of each active shard."""
     known = shards(store)
-    return listed(known, summaries(store, known))
+    return rooming.rooms(known, summaries(store, known))
 
 
 def room(store: ObjectStore, shard: str) -> Room | None:
@@ -53,23 +53,4 @@ def room(store: ObjectStore, shard: str) -> Room | None:
     with ThreadPoolExecutor(1) as pool:
         seen = pool.submit(summary, store, shard)
         shape = _shape(store, shard)
-        return _room(shape, seen.result()) if shape.state == "active" else None
-
-
-def listed(known: Mapping[str, Shard], summaries: Mapping[str, Summary]) -> tuple[Room, ...]:
-    """Return the room of each active shard, from what was read already."""
-    return tuple(
-        _room(shape, summaries.get(name))
-        for name, shape in known.items()
-        if shape.state == "active"
-    )
-
-
-def _room(shape: Shard, seen: Summary | None) -> Room:
-    return Room(
-        shard=shape.shard,
-        models=seen.capacity.models if seen else 0,
-        max_models=shape.max_models,
-        used_bytes=seen.capacity.bytes if seen else BASE_BYTES,
-        bound_bytes=shape.memory_bytes,
-    )
+        return rooming.room(shape, seen.result()) if shape.state == "active" else None

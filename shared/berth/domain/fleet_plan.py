@@ -1,0 +1,104 @@
+"""The fleet's tick as data: what was observed, and the difference between that and what should be.
+
+Pure: the same view gives the same plan. An idle fleet gives an empty one.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from berth.domain import fleet, restarts, rooming
+from berth.domain.documents import Projection, RestartPolicy, Shard
+from berth.domain.fleet import FirstShards, ModelRow
+from berth.domain.placement import Room
+from berth.domain.shard_status import ShardStatus, Summary
+
+
+@dataclass(frozen=True, slots=True)
+class FleetView:
+    """What one look at the fleet saw: complete, or the look raised.
+
+    `projected` maps (shard, servable) to the document's generation noted there; `statuses` are the whole
+    status documents of the shards that `asked` names.
+    """
+
+    now: datetime
+    policy: RestartPolicy
+    shards: Mapping[str, Shard]
+    summaries: Mapping[str, Summary]
+    models: Sequence[ModelRow]
+    projected: Mapping[tuple[str, str], int]
+    statuses: Mapping[str, ShardStatus] = field(default_factory=dict)
+
+    @property
+    def rooms(self) -> tuple[Room, ...]:
+        """The room of each active shard."""
+        return rooming.rooms(self.shards, self.summaries)
+
+
+@dataclass(frozen=True, slots=True)
+class FleetPlan:
+    """What a tick found to do; empty on an idle fleet."""
+
+    create: tuple[Shard, ...] = ()
+    repair: tuple[tuple[str, str, Projection], ...] = ()
+    restart: tuple[str, ...] = ()
+    replace: tuple[fleet.Replacement, ...] = ()
+    drop: tuple[tuple[str, str], ...] = ()
+    evidence: Mapping[str, str] = field(default_factory=dict)
+    blocked: str = ""
+    late: tuple[str, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is to be written."""
+        return not (self.create or self.repair or self.restart or self.replace or self.drop)
+
+    @property
+    def actions(self) -> tuple[str, ...]:
+        """What is to be done, in words."""
+        return (
+            *(f"create {shard.shard}" for shard in self.create),
+            *(_restarted(shard, self.evidence.get(shard, "")) for shard in self.restart),
+            *(f"place {move.servable} on {move.target}" for move in self.replace),
+            *(f"drop {servable} from {shard}" for shard, servable in self.drop),
+            *((f"repair {len(self.repair)} projections",) if self.repair else ()),
+        )
+
+
+def asked(models: Sequence[ModelRow], projected: Mapping[tuple[str, str], int]) -> tuple[str, ...]:
+    """Return the shards whose whole status document a plan needs, in order."""
+    return tuple(sorted({shard for shard, _, _ in fleet.leavers(models, projected)}))
+
+
+def make(seen: FleetView, first: FirstShards) -> FleetPlan:
+    """Return what the fleet needs now."""
+    wave = restarts.wave(seen.shards, seen.summaries, policy=seen.policy, now=seen.now)
+    return FleetPlan(
+        create=fleet.missing_shards(seen.shards, first),
+        repair=(
+            *fleet.stale_projections(seen.models, seen.projected),
+            *fleet.misplaced_projections(seen.models, seen.projected),
+        ),
+        restart=wave.restart,
+        replace=fleet.replacements(seen.models, seen.summaries, seen.rooms),
+        drop=_let_go(seen),
+        evidence=wave.evidence,
+        blocked=wave.blocked,
+        late=wave.late,
+    )
+
+
+def _let_go(seen: FleetView) -> tuple[tuple[str, str], ...]:
+    """Return the projections of leavers that their shard has let go of since it was told to."""
+    found = []
+    for shard, servable, document in fleet.leavers(seen.models, seen.projected):
+        status = seen.statuses.get(shard)
+        record = status.models.get(servable) if status else None
+        if record and record.state == "RETIRED" and record.document >= document:
+            found.append((shard, servable))
+    return tuple(found)
+
+
+def _restarted(shard: str, evidence: str) -> str:
+    return f"restart {shard} ({evidence})" if evidence else f"restart {shard}"

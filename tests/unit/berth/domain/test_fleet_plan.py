@@ -1,0 +1,79 @@
+"""The fleet's plan: empty on an idle fleet, whole in its words, and asking for no more than it needs."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from berth.domain import fleet_plan
+from berth.domain.documents import Projection, RestartPolicy, Shard
+from berth.domain.fleet import FirstShards, ModelRow
+from berth.domain.fleet_plan import FleetPlan, FleetView
+from berth.domain.shard_status import ModelRecord, ShardStatus
+
+FIRST = FirstShards(count=1, replicas_min=2, replicas_max=4, memory_bytes=2**31, max_models=200)
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+SHARDS = {name: Shard(shard=name, memory_bytes=2**31) for name in ("shard-0", "shard-1")}
+
+
+def row(servable, *shards, document=5):
+    projection = Projection(
+        base_path="b", keep=1, pin=None, retired=False, versions={}, document=document
+    )
+    return ModelRow(servable, shards, projection)
+
+
+def view(models=(), projected=None, **fields):
+    return FleetView(
+        now=NOW,
+        policy=RestartPolicy(),
+        shards=fields.pop("shards", SHARDS),
+        summaries=fields.pop("summaries", {}),
+        models=models,
+        projected=projected or {},
+        **fields,
+    )
+
+
+def record(state="RETIRED", document=5):
+    return ShardStatus(models={"acme.a": ModelRecord(state=state, document=document)})
+
+
+def test_a_fleet_as_it_should_be_needs_nothing():
+    made = fleet_plan.make(view([row("acme.a", "shard-0")], {("shard-0", "acme.a"): 5}), FIRST)
+    assert made.empty
+    assert made.actions == ()
+
+
+@pytest.mark.parametrize(
+    "field", [name for name in FleetPlan.__slots__ if name not in ("evidence", "blocked", "late")]
+)
+def test_whatever_is_to_be_done_is_not_nothing(field):
+    assert not FleetPlan(**{field: (object(),)}).empty
+
+
+def test_only_shards_that_are_to_let_go_are_asked_for_their_whole_status():
+    models = [row("acme.a", "shard-1"), row("acme.b", "shard-0")]
+    projected = {("shard-0", "acme.a"): 5, ("shard-1", "acme.a"): 5, ("shard-0", "acme.b"): 5}
+    assert fleet_plan.asked(models, projected) == ("shard-0",)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "dropped"),
+    [
+        ({}, ()),
+        ({"shard-0": record()}, (("shard-0", "acme.a"),)),
+        ({"shard-0": record(document=4)}, ()),
+        ({"shard-0": record(state="SERVING")}, ()),
+        ({"shard-1": record()}, ()),
+    ],
+)
+def test_a_projection_goes_when_its_shard_said_that_it_let_go(statuses, dropped):
+    projected = {("shard-0", "acme.a"): 5, ("shard-1", "acme.a"): 5}
+    seen = view([row("acme.a", "shard-1")], projected, statuses=statuses)
+    assert fleet_plan.make(seen, FIRST).drop == dropped
+
+
+def test_a_plan_says_what_it_does():
+    projected = {("shard-0", "acme.a"): 4}
+    made = fleet_plan.make(view([row("acme.a", "shard-1")], projected, shards={}), FIRST)
+    assert made.actions == ("create shard-0", "repair 2 projections")
