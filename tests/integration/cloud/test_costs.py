@@ -1,16 +1,31 @@
-"""docs/costs.md adds up, and is about the nodes that the environments ask for."""
+"""docs/costs.md adds up with the prices of the package, and is about the nodes that the environments ask for."""
 
 import re
 
 import pytest
 import yaml
 
+from berth.domain.prices import HOURS_A_MONTH, Prices
 from infra.functions import ROOT
 from tests.support import cloud_plan
 
-HOURS = 730
+PRICES = Prices.decode((ROOT / "shared/berth/prices.json").read_text())
 TEXT = (ROOT / "docs/costs.md").read_text()
 COLUMNS = {"dev": 3, "prod": 4}
+# The prices that a line of the table counts with, by how its first cell begins.
+LINES = {
+    "GKE's fee": ("cluster",),
+    "system pool": ("e2-standard-2",),
+    "serving pool": ("e2-standard-4", "e2-highmem-4"),
+    "boot disks": ("disk",),
+    "a tick a minute": ("lists", "gets"),
+    "the same in functions": ("function_cpu", "function_memory"),
+    "private DNS zones": ("zone",),
+    "Cloud Scheduler": ("job",),
+    "metrics of GKE's state": ("samples",),
+    "models": ("storage",),
+    "logs": ("logs",),
+}
 
 
 def rows():
@@ -36,8 +51,6 @@ def test_the_base_is_the_sum_of_its_lines(environment):
 @pytest.mark.parametrize("environment", ["dev", "prod"])
 def test_the_nodes_are_those_of_the_environment(environment):
     chosen = cloud_plan.variables(environment)
-    prices = dict(re.findall(r"(e2-[a-z]+-\d+),? (?:\$)?(?:\$)(0\.\d+)", TEXT))
-    prices["e2-standard-2"] = re.search(r"e2-standard-2 \| \$(0\.\d+) an hour", TEXT)[1]
     system, serving = chosen["system_pool"], chosen["serving_pool"]
     nodes = {
         "system pool, e2-standard-2": (system["machine_type"], system["nodes_min"]),
@@ -50,11 +63,35 @@ def test_the_nodes_are_those_of_the_environment(environment):
     for name, (machine, count) in nodes.items():
         cell = rows()[name][COLUMNS[environment]]
         assert int(cell.split(" ")[0]) == count, name
-        cost = count * HOURS * float(prices[machine])
+        cost = count * HOURS_A_MONTH * PRICES.machines[machine].price
         assert amount(cell) == pytest.approx(cost, abs=0.01), name
     cell = rows()["boot disks, 50 GiB pd-balanced each"][COLUMNS[environment]]
     assert serving["disk_gb"] == 50
     assert int(cell.split(":")[0]) == sum(count for _, count in nodes.values())
+
+
+def test_every_price_of_the_document_is_that_of_the_file_and_none_is_left_out():
+    table = [line.split("|") for line in TEXT.splitlines() if line.startswith("| ")]
+    known = {**PRICES.prices, **PRICES.machines}
+    assert {name for names in LINES.values() for name in names} == set(known)
+    for beginning, names in LINES.items():
+        (cells,) = [row for row in table if re.match(rf" {beginning}( |,|:)", row[1])]
+        written = [float(number) for number in re.findall(r"\$(0\.\d+)", cells[2])]
+        assert sorted(written) == sorted(known[name].price for name in names)
+        assert ("**not verified**" in cells[2]) != all(known[name].verified for name in names)
+
+
+def test_every_source_is_named():
+    sources = TEXT.partition("## Sources")[2]
+    for price in (*PRICES.prices.values(), *PRICES.machines.values()):
+        assert price.source in sources
+
+
+@pytest.mark.parametrize("environment", ["dev", "prod"])
+def test_a_node_costs_what_the_document_says(environment):
+    pool = cloud_plan.variables(environment)["serving_pool"]
+    cost = PRICES.node_month(pool["machine_type"], pool["disk_gb"])
+    assert re.search(rf"\b{environment} \${cost:.2f}\b", TEXT)
 
 
 @pytest.mark.parametrize("environment", ["dev", "prod"])
