@@ -32,7 +32,7 @@ from berth.app.reconcile_shard import ReconcileShard
 from berth.app.status import Status
 from berth.app.verdicts import Verdicts
 from berth.app.weighing import Scales
-from berth.domain.documents import Footprint, RestartPolicy, Template
+from berth.domain.documents import Footprint, Policy, Template
 from berth.domain.errors import Retryable, Terminal
 from berth.domain.fleet import FirstShards
 from berth.domain.outcome import Outcome
@@ -171,7 +171,7 @@ class World(Views, Failures):
         self.models.put("templates/starter/1/saved_model.pb", b"starter", if_generation=None)
 
     def policy(self, **fields) -> None:
-        self.control.put("fleet/policy.json", RestartPolicy(**fields).encode(), if_generation=None)
+        self.control.put("fleet/policy.json", Policy(**fields).encode(), if_generation=None)
 
     def customer(self, kind: str, customer: str, at: int = 0, **fields) -> None:
         """Publish a customer event; `at` orders them, in minutes."""

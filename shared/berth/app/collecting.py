@@ -20,8 +20,8 @@ from berth.domain.documents import (
     Admission,
     Customer,
     Model,
+    Policy,
     Projection,
-    RestartPolicy,
     Shard,
 )
 from berth.domain.errors import Damaged
@@ -103,9 +103,9 @@ class Collecting:
     def _goodbyes(self) -> Goodbyes:
         return Goodbyes(self.control, self.clock)
 
-    def _policy(self) -> RestartPolicy:
-        known = control.read(self.control, documents.POLICY, RestartPolicy).document
-        return known or RestartPolicy()
+    def _policy(self) -> Policy:
+        known = control.read(self.control, documents.POLICY, Policy).document
+        return known or Policy()
 
     def _folders(self) -> set[VersionName]:
         """The versions that the models bucket has bytes of; templates are nobody's and stay."""
@@ -150,7 +150,7 @@ class Collecting:
         self,
         rows: Sequence[ObjectStat],
         views: tuple[ShardView, ...],
-        policy: RestartPolicy,
+        policy: Policy,
         closed: Mapping[str, Customer],
     ) -> tuple[str, ...]:
         """Return the servables whose documents can be shortened."""
@@ -166,7 +166,7 @@ class Collecting:
                 found.append(servable)
         return tuple(found)
 
-    def _may_go(self, stat: ObjectStat, account: Customer | None, policy: RestartPolicy) -> bool:
+    def _may_go(self, stat: ObjectStat, account: Customer | None, policy: Policy) -> bool:
         """Whether a document is worth a read, by its listing."""
         if stat.metadata.get("versions", "") == "0":
             return False
@@ -183,7 +183,7 @@ class Collecting:
         servable: str,
         account: Customer | None,
         views: tuple[ShardView, ...],
-        policy: RestartPolicy,
+        policy: Policy,
     ) -> bool:
         try:
             name = documents.model_name(names.servable(servable))
@@ -203,7 +203,7 @@ class Collecting:
         name = documents.customer_name(customer)
         return control.read(self.control, name, Customer).document
 
-    def _shorten(self, servable: str, policy: RestartPolicy) -> None:
+    def _shorten(self, servable: str, policy: Policy) -> None:
         """The next tick tells the shards, and takes the projections away where no version is left."""
         name = names.servable(servable)
 

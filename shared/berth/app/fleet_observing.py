@@ -8,7 +8,7 @@ import structlog
 
 from berth.app import control, rooms
 from berth.domain import documents, fleet_plan
-from berth.domain.documents import Projection, RestartPolicy
+from berth.domain.documents import Policy, Projection
 from berth.domain.errors import Damaged
 from berth.domain.fleet import ModelRow
 from berth.domain.fleet_plan import FleetView
@@ -33,11 +33,11 @@ class FleetObserver:
         """
         shards = rooms.shards(self.control)
         summaries = rooms.summaries(self.control, shards)
-        policy = control.read(self.control, documents.POLICY, RestartPolicy).document
+        policy = control.read(self.control, documents.POLICY, Policy).document
         models, projected = self._models(), self._projected(shards)
         return FleetView(
             now=self.clock.now(),
-            policy=policy or RestartPolicy(),
+            policy=policy or Policy(),
             shards=shards,
             summaries=summaries,
             models=models,

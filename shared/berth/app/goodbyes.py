@@ -11,7 +11,7 @@ import structlog
 from berth.app import control
 from berth.app.leasing import HeldLease
 from berth.domain import accounts, documents, garbage
-from berth.domain.documents import Admission, Customer, RestartPolicy
+from berth.domain.documents import Admission, Customer, Policy
 from berth.domain.errors import Damaged
 from berth.ports import Clock, ObjectStore
 
@@ -28,7 +28,7 @@ class Goodbyes:
     control: ObjectStore
     clock: Clock
 
-    def closed(self, policy: RestartPolicy) -> dict[str, tuple[Customer, Customer]]:
+    def closed(self, policy: Policy) -> dict[str, tuple[Customer, Customer]]:
         """Return the closed accounts of which something is left, as they are, and as they are once an
         erasure that is due is decided: one listing, and a read of each.
         """
@@ -45,7 +45,7 @@ class Goodbyes:
                 found[account.customer] = (account, self._erased(account, policy))
         return found
 
-    def decide(self, customer: str, policy: RestartPolicy) -> None:
+    def decide(self, customer: str, policy: Policy) -> None:
         """Decide an erasure, unless the customer signed up again meanwhile."""
         control.change(
             self.control,
@@ -100,6 +100,6 @@ class Goodbyes:
         account = control.read(self.control, path, Customer).document
         return account is not None and accounts.leaving(account) and accounts.left(account)
 
-    def _erased(self, known: Customer, policy: RestartPolicy) -> Customer:
+    def _erased(self, known: Customer, policy: Policy) -> Customer:
         now = self.clock.now()
         return accounts.erased(known, grace_seconds=policy.grace_seconds, now=now)

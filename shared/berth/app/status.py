@@ -6,7 +6,7 @@ from typing import Any
 
 from berth.app import control, rooms
 from berth.domain import documents, names, restarts
-from berth.domain.documents import Admission, Model, RestartPolicy, Shard
+from berth.domain.documents import Admission, Model, Policy, Shard
 from berth.domain.errors import InvalidEvent, NotFound
 from berth.domain.names import ModelName, VersionName
 from berth.domain.shard_status import ModelRecord, ShardStatus
@@ -94,11 +94,11 @@ class Status:
         name = documents.status_name(shard)
         return control.read(self.control, name, ShardStatus).document or ShardStatus()
 
-    def _policy(self) -> RestartPolicy:
-        held = control.read(self.control, documents.POLICY, RestartPolicy)
-        return held.document or RestartPolicy()
+    def _policy(self) -> Policy:
+        held = control.read(self.control, documents.POLICY, Policy)
+        return held.document or Policy()
 
-    def _shard_row(self, shape: Shard, policy: RestartPolicy) -> dict[str, Any]:
+    def _shard_row(self, shape: Shard, policy: Policy) -> dict[str, Any]:
         status = self._status(shape.shard)
         summary = status.summary(shape.shard) if status.replicas else None
         phase = restarts.phase(shape, summary, policy=policy, now=self.clock.now())

@@ -14,7 +14,7 @@ from berth.domain.lease import Lease
 from berth.domain.manifest import Manifest
 from berth.domain.names import ModelName, VersionName
 from berth.domain.placement import Decision
-from berth.domain.policy import RestartPolicy as RestartPolicy
+from berth.domain.policy import Policy as Policy
 
 SHOWN_VERSIONS = 16
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from berth.domain import fleet, restarts, rooming
-from berth.domain.documents import Projection, RestartPolicy, Shard
+from berth.domain.documents import Policy, Projection, Shard
 from berth.domain.fleet import FirstShards, ModelRow
 from berth.domain.placement import Room
 from berth.domain.shard_status import ShardStatus, Summary
@@ -23,7 +23,7 @@ class FleetView:
     """
 
     now: datetime
-    policy: RestartPolicy
+    policy: Policy
     shards: Mapping[str, Shard]
     summaries: Mapping[str, Summary]
     models: Sequence[ModelRow]

@@ -14,7 +14,7 @@ from berth.domain.documents import (
     Admission,
     Customer,
     Model,
-    RestartPolicy,
+    Policy,
     Verdict,
     Wants,
 )
@@ -90,9 +90,7 @@ class ShardView:
         )
 
 
-def shortened(
-    model: Model, account: Customer | None, *, policy: RestartPolicy, now: datetime
-) -> Model:
+def shortened(model: Model, account: Customer | None, *, policy: Policy, now: datetime) -> Model:
     """Return a model's document without what was given up for long enough; itself when nothing was.
 
     An erased account's model keeps nothing but the revision until which everything is deleted, so that
@@ -171,7 +169,7 @@ def marked(name: str) -> VersionName | None:
 
 
 def young(
-    marks: Mapping[VersionName, datetime], *, policy: RestartPolicy, now: datetime
+    marks: Mapping[VersionName, datetime], *, policy: Policy, now: datetime
 ) -> set[VersionName]:
     """Return the versions whose marks are too new for their bytes to go."""
     old = timedelta(seconds=policy.garbage_seconds)
@@ -183,7 +181,7 @@ def sort(
     marks: Mapping[VersionName, datetime],
     views: Collection[ShardView],
     *,
-    policy: RestartPolicy,
+    policy: Policy,
     now: datetime,
 ) -> Rubbish:
     """Say of bytes that nothing names, and of the marks there are, what comes next."""

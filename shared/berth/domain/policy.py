@@ -5,7 +5,7 @@ from pydantic import Field
 from berth.domain.canonical import Document
 
 
-class RestartPolicy(Document):
+class Policy(Document):
     """When servers are restarted, and how long what was given up is kept: the operator's
     `fleet/policy.json`. Hours are UTC.
 

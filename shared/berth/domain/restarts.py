@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
-from berth.domain.documents import RestartPolicy, Shard
+from berth.domain.documents import Policy, Shard
 from berth.domain.shard_status import Summary
 
 DAY = timedelta(days=1)
@@ -34,7 +34,7 @@ def wave(
     shards: Mapping[str, Shard],
     summaries: Mapping[str, Summary],
     *,
-    policy: RestartPolicy,
+    policy: Policy,
     now: datetime,
 ) -> Wave:
     """Return the next wave: empty while one is under way or when nothing is due."""
@@ -64,7 +64,7 @@ def wave(
     )
 
 
-def phase(shard: Shard, summary: Summary | None, *, policy: RestartPolicy, now: datetime) -> Phase:
+def phase(shard: Shard, summary: Summary | None, *, policy: Policy, now: datetime) -> Phase:
     """Return how the last restart of a shard stands: over, under way, or not back in time."""
     if not _under_way(shard, summary):
         return ""
@@ -72,7 +72,7 @@ def phase(shard: Shard, summary: Summary | None, *, policy: RestartPolicy, now: 
     return "late" if now - _moment(shard.restart_at) > patience else "under way"
 
 
-def left_today(shards: Mapping[str, Shard], policy: RestartPolicy, now: datetime) -> int:
+def left_today(shards: Mapping[str, Shard], policy: Policy, now: datetime) -> int:
     """Return how many restarts by evidence the fleet may still make within a day's time."""
     made = sum(len(lately(shard, now)) for shard in shards.values())
     return max(0, policy.evidence_per_day - made)
@@ -106,12 +106,12 @@ def _fit(shard: Shard, summary: Summary) -> bool:
     return _whole(shard, summary) and not summary.rollouts
 
 
-def _rested(shard: Shard, policy: RestartPolicy, now: datetime) -> bool:
+def _rested(shard: Shard, policy: Policy, now: datetime) -> bool:
     rest = timedelta(seconds=policy.evidence_rest_seconds)
     return all(now - _moment(at) >= rest for at in lately(shard, now))
 
 
-def _old(summary: Summary, policy: RestartPolicy, now: datetime) -> bool:
+def _old(summary: Summary, policy: Policy, now: datetime) -> bool:
     oldest = _moment(summary.oldest_start)
     ordered = bool(policy.restart_before) and oldest < _whole_second(_moment(policy.restart_before))
     aged = now - oldest > timedelta(seconds=policy.max_age_seconds) and _in_window(policy, now)
@@ -126,7 +126,7 @@ def _whole(shard: Shard, summary: Summary) -> bool:
     )
 
 
-def _in_window(policy: RestartPolicy, now: datetime) -> bool:
+def _in_window(policy: Policy, now: datetime) -> bool:
     return (now.hour - policy.window_start_hour) % 24 < policy.window_hours
 
 

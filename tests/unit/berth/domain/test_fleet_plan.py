@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from berth.domain import fleet_plan
-from berth.domain.documents import Projection, RestartPolicy, Shard
+from berth.domain.documents import Policy, Projection, Shard
 from berth.domain.fleet import FirstShards, ModelRow
 from berth.domain.fleet_plan import FleetPlan, FleetView
 from berth.domain.shard_status import ModelRecord, ShardStatus
@@ -25,7 +25,7 @@ def row(servable, *shards, document=5):
 def view(models=(), projected=None, **fields):
     return FleetView(
         now=NOW,
-        policy=RestartPolicy(),
+        policy=Policy(),
         shards=fields.pop("shards", SHARDS),
         summaries=fields.pop("summaries", {}),
         models=models,

@@ -12,7 +12,7 @@ from berth.domain.documents import (
     Customer,
     Footprint,
     Model,
-    RestartPolicy,
+    Policy,
     Verdict,
     Wants,
 )
@@ -29,7 +29,7 @@ from berth.domain.shard_status import (
 )
 
 NOW = datetime(2026, 3, 10, tzinfo=UTC)
-POLICY = RestartPolicy()
+POLICY = Policy()
 ONE = VersionName(ModelName("acme", "digits"), 1)
 FOOTPRINT = Footprint(resident_bytes=1, peak_bytes=1, load_seconds=0)
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from berth.domain import garbage
-from berth.domain.documents import Admission, Model, RestartPolicy, Verdict, Wants
+from berth.domain.documents import Admission, Model, Policy, Verdict, Wants
 from berth.domain.garbage import Rubbish, ShardView
 from berth.domain.manifest import SAVED_MODEL
 from berth.domain.names import ModelName, VersionName
@@ -13,7 +13,7 @@ from berth.domain.serving_config import Entry
 from berth.domain.shard_status import ReplicaStatus, ShardStatus
 
 NOW = datetime(2026, 3, 10, tzinfo=UTC)
-POLICY = RestartPolicy()
+POLICY = Policy()
 ONE, TWO = (VersionName(ModelName("acme", "digits"), n) for n in (1, 2))
 
 

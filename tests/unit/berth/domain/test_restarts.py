@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from berth.domain import restarts
-from berth.domain.documents import RestartPolicy, Shard
+from berth.domain.documents import Policy, Shard
 from berth.domain.shard_status import Capacity, Summary
 
 NOW = datetime(2026, 1, 10, 12, 0, tzinfo=UTC)
@@ -35,7 +35,7 @@ def seen(name, oldest=None, ready=2, replicas=2, rollouts=0, evidence=()):
 
 
 OLD = ago(hours=25)
-DAILY = RestartPolicy()
+DAILY = Policy()
 NIGHT = {"window_start_hour": 2, "window_hours": 1}
 HELD = ("memory",)
 
@@ -46,7 +46,7 @@ class Case:
     summaries: tuple[Summary, ...]
     restart: tuple[str, ...] = ()
     blocked: str = ""
-    policy: RestartPolicy = DAILY
+    policy: Policy = DAILY
     evidence: tuple[str, ...] = ()
     late: tuple[str, ...] = ()
 
@@ -63,30 +63,30 @@ CASES = {
         (shard("a"), shard("b"), shard("c")),
         tuple(seen(n, OLD) for n in "abc"),
         ("a", "b"),
-        policy=RestartPolicy(wave=2),
+        policy=Policy(wave=2),
     ),
     "old outside the window": Case(
-        (shard("a"),), (seen("a", OLD),), policy=RestartPolicy(window_start_hour=2, window_hours=4)
+        (shard("a"),), (seen("a", OLD),), policy=Policy(window_start_hour=2, window_hours=4)
     ),
     "old inside a window over midnight": Case(
         (shard("a"),),
         (seen("a", OLD),),
         ("a",),
-        policy=RestartPolicy(window_start_hour=22, window_hours=15),
+        policy=Policy(window_start_hour=22, window_hours=15),
     ),
     "at the window's end": Case(
-        (shard("a"),), (seen("a", OLD),), policy=RestartPolicy(window_start_hour=10, window_hours=2)
+        (shard("a"),), (seen("a", OLD),), policy=Policy(window_start_hour=10, window_hours=2)
     ),
     "ordered, window or not": Case(
         (shard("a"),),
         (seen("a"),),
         ("a",),
-        policy=RestartPolicy(restart_before=ago(minutes=1), window_start_hour=2, window_hours=1),
+        policy=Policy(restart_before=ago(minutes=1), window_start_hour=2, window_hours=1),
     ),
     "ordered, restarted since": Case(
         (shard("a", ago(minutes=5)),),
         (seen("a", ago(minutes=4)),),
-        policy=RestartPolicy(restart_before=ago(minutes=5)),
+        policy=Policy(restart_before=ago(minutes=5)),
     ),
     "old, replicas missing": Case((shard("a"),), (seen("a", OLD, ready=1),)),
     "old, a replica not ready": Case((shard("a"),), (seen("a", OLD, ready=2, replicas=3),)),
@@ -115,7 +115,7 @@ CASES = {
         (shard("a"), shard("b")),
         (seen("a"), seen("b", evidence=HELD)),
         ("b",),
-        policy=RestartPolicy(**NIGHT),
+        policy=Policy(**NIGHT),
         evidence=("b",),
     ),
     "evidence before age": Case(
@@ -128,7 +128,7 @@ CASES = {
         (shard("a"), shard("b")),
         (seen("a", OLD), seen("b", evidence=HELD)),
         ("b", "a"),
-        policy=RestartPolicy(wave=2),
+        policy=Policy(wave=2),
         evidence=("b",),
     ),
     "evidence, a rollout open": Case((shard("a"),), (seen("a", evidence=HELD, rollouts=1),)),
@@ -163,27 +163,27 @@ CASES = {
         (shard("a", lately=(ago(hours=2), ago(hours=23))), shard("b")),
         (seen("a"), seen("b", evidence=HELD)),
         blocked="evidence against b: its budget is used up",
-        policy=RestartPolicy(evidence_per_day=2),
+        policy=Policy(evidence_per_day=2),
     ),
     "the day's budget is open again": Case(
         (shard("a", lately=(ago(hours=2), ago(hours=24))), shard("b")),
         (seen("a"), seen("b", evidence=HELD)),
         ("b",),
-        policy=RestartPolicy(evidence_per_day=2),
+        policy=Policy(evidence_per_day=2),
         evidence=("b",),
     ),
     "a budget that the wave would exceed": Case(
         (shard("a"), shard("b")),
         (seen("a", evidence=HELD), seen("b", evidence=HELD)),
         ("a",),
-        policy=RestartPolicy(evidence_per_day=1, wave=2),
+        policy=Policy(evidence_per_day=1, wave=2),
         evidence=("a",),
     ),
     "evidence is turned off": Case(
         (shard("a"),),
         (seen("a", evidence=HELD),),
         blocked="evidence against a",
-        policy=RestartPolicy(evidence_per_day=0),
+        policy=Policy(evidence_per_day=0),
     ),
     "the last wave is over": Case(
         (shard("a", ago(minutes=9)), shard("b")),
