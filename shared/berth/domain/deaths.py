@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from berth.domain.observation import Exit, Observation, Pod
-from berth.domain.quarantines import PROBATION
+from berth.domain.quarantines import END_GRACE, PROBATION
 from berth.domain.shard_status import Quarantine
 
 # SIGILL, SIGTRAP, SIGABRT (TensorFlow's CHECK), SIGBUS, SIGFPE, SIGSEGV, SIGSYS: 128 + the signal.
@@ -22,6 +22,8 @@ BOOT_FAILED = 255  # what TF Serving ends with when a model of its boot config d
 BOOTS = 2
 # Until when after its announcement a version is the only one suspected of a crash.
 TRIAL = timedelta(seconds=60)
+# A sweep (see END_GRACE), and the seconds that Kubernetes rounds off.
+BLOW = END_GRACE + timedelta(seconds=1)
 MAX_CRASHES = 2
 MAX_DEATHS = 3
 
@@ -91,11 +93,31 @@ def _loading(pod: Pod, exit_: Exit, seen: Observation) -> list[tuple[str, int, b
         told is not None and told.digest not in ("", seen.live.digest)
     ):
         return None
+    if _same_blow(pod, exit_, seen):
+        return []
     return [
         (name, number, crashed(exit_))
         for name, number in seen.unproven
         if not seen.quarantined(name).get(number, _NONE).active
     ]
+
+
+def _same_blow(pod: Pod, exit_: Exit, seen: Observation) -> bool:
+    """Whether another replica ended a moment before, and something was withdrawn for it.
+
+    A server has what it is told to let go of until its next sweep: not what it is told instead, the
+    version before that as a rule, ended this one too.
+    """
+    withdrawn = any(
+        held.active and held.alone
+        for record in seen.status.models.values()
+        for held in record.quarantined.values()
+    )
+    before = (death.split("/") for death in seen.status.deaths)
+    return withdrawn and any(
+        uid != pod.uid and timedelta() <= exit_.at - datetime.fromisoformat(at) <= BLOW
+        for uid, at in before
+    )
 
 
 def _announced(pod: Pod, exit_: Exit, seen: Observation) -> list[tuple[str, int, bool]]:

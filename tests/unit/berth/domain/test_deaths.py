@@ -108,6 +108,32 @@ def test_what_is_withdrawn_already_is_not_accused_again_nor_anything_else():
     assert accused(loading(SEGV, told=attempted(), records={NAME: known})) == {}
 
 
+def beside(seconds, *, uid="u2", active=True, alone=True):
+    """Version 3 was withdrawn when another replica ended, and so many seconds later this one ends."""
+    held = Quarantine(reason="r", transient=False, attempts=2, active=active, alone=alone)
+    known = record(1, quarantined={3: held})
+    earlier = (f"{uid}/{ago(30 + seconds).isoformat()}",)
+    return loading(OOM, told=attempted(""), judged=earlier, records={NAME: known})
+
+
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        (beside(0), {}),
+        (beside(4), {}),
+        (beside(5), {(NAME, 2): (1, True)}),
+        (beside(-1), {(NAME, 2): (1, True)}),
+        (beside(1, uid="u1"), {(NAME, 2): (1, True)}),
+        (beside(1, active=False), {(NAME, 2): (1, True)}),
+        (beside(1, alone=False), {(NAME, 2): (1, True)}),
+    ],
+    ids=["at once", "within a sweep", "later", "before", "the same", "tried again", "no killer"],
+)
+def test_who_ends_beside_another_had_what_is_withdrawn_and_not_what_is_told_instead(made, expected):
+    assert accused(made) == expected
+    assert len(deaths.judge(made).deaths) == 2
+
+
 def announced(exit_, *, before=40, alone=False, deaths_before=(), restarts=1):
     """Version 2 was announced so many seconds ago, and everything is in the boot config."""
     held = Quarantine(reason="r", transient=True, attempts=1, active=False, alone=True)
