@@ -43,7 +43,7 @@ unit: venv ## Unit tests: no sockets, seconds
 
 .PHONY: golden
 golden: venv tools ## Write the golden files of the tests anew; review the difference
-	$(PYTEST) -n 2 tests/unit/berth/domain/test_workload.py --golden
+	$(PYTEST) -n 2 tests/unit/berth/domain/test_workload.py tests/unit/berth/app/test_foretelling.py --golden
 	$(PYTEST) -n 2 --dist loadfile tests/contract/test_manifests.py tests/contract/test_rbac.py -k golden --golden
 
 # These wait more than they compute. A file stays in one process, and so each emulator has but one user.

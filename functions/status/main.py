@@ -9,4 +9,5 @@ from berth import bootstrap, edge
 @functions_framework.http
 def status(request: flask.Request) -> edge.Answer:
     """Entry point."""
-    return edge.answer("status", lambda: bootstrap.status().ask(request.path))
+    words = edge.wants_words(request.args.get("format", ""), request.headers.get("Accept", ""))
+    return edge.answer("status", lambda: bootstrap.status().ask(request.path, words=words))

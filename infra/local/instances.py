@@ -20,6 +20,9 @@ def parts(here: Site, environment: dict[str, str]) -> Iterator[Part]:
         "BERTH_PROBE_URL": f"{here.relay_url}/http/probe_model",
         "BERTH_NAMESPACE": NAMESPACE,
         "BERTH_IMAGE_REGISTRY": "",
+        # What a plan is priced with: nodes as those of env/dev.tfvars.
+        "BERTH_SERVING_MACHINE": "e2-standard-4",
+        "BERTH_SERVING_DISK_GIB": "50",
     }
     for name, filled in functions.fill(here.table, values).items():
         function = here.table[name]

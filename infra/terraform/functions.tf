@@ -26,15 +26,17 @@ locals {
 
   # What ${NAME} in an environment stands for.
   called_values = {
-    GOOGLE_CLOUD_PROJECT  = var.project_id
-    BERTH_UPLOADS_BUCKET  = google_storage_bucket.uploads.name
-    BERTH_MODELS_BUCKET   = google_storage_bucket.models.name
-    BERTH_CONTROL_BUCKET  = google_storage_bucket.control.name
-    BERTH_EVENTS_TOPIC    = local.topic_ids["model-events"]
-    BERTH_ADMISSION_TOPIC = local.topic_ids["admission-requests"]
-    BERTH_SHARD_TOPIC     = local.topic_ids["shard-requests"]
-    BERTH_NAMESPACE       = "berth"
-    BERTH_IMAGE_REGISTRY  = "${google_artifact_registry_repository.berth.location}-docker.pkg.dev/${var.project_id}"
+    GOOGLE_CLOUD_PROJECT   = var.project_id
+    BERTH_UPLOADS_BUCKET   = google_storage_bucket.uploads.name
+    BERTH_MODELS_BUCKET    = google_storage_bucket.models.name
+    BERTH_CONTROL_BUCKET   = google_storage_bucket.control.name
+    BERTH_EVENTS_TOPIC     = local.topic_ids["model-events"]
+    BERTH_ADMISSION_TOPIC  = local.topic_ids["admission-requests"]
+    BERTH_SHARD_TOPIC      = local.topic_ids["shard-requests"]
+    BERTH_NAMESPACE        = "berth"
+    BERTH_SERVING_MACHINE  = var.serving_pool.machine_type
+    BERTH_SERVING_DISK_GIB = tostring(var.serving_pool.disk_gb)
+    BERTH_IMAGE_REGISTRY   = "${google_artifact_registry_repository.berth.location}-docker.pkg.dev/${var.project_id}"
   }
   triggered_values = merge(local.called_values, {
     BERTH_PROBE_URL         = google_cloudfunctions2_function.called["probe_model"].service_config[0].uri

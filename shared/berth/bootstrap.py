@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from berth.app.reconcile_fleet import ReconcileFleet
     from berth.app.reconcile_shard import ReconcileShard
     from berth.app.status import Status
+    from berth.domain.fleet import FirstShards
+    from berth.domain.prices import Prices
     from berth.ports import ObjectStore, Outbox
 
 
@@ -137,7 +139,6 @@ def reconcile_fleet() -> "ReconcileFleet":
     from berth.adapters.clock import SystemClock
     from berth.app.collecting import Collecting
     from berth.app.reconcile_fleet import ReconcileFleet
-    from berth.domain.fleet import FirstShards
 
     given = settings.load(settings.FleetSettings)
     control, clock = _store(given, given.control_bucket), SystemClock()
@@ -146,13 +147,7 @@ def reconcile_fleet() -> "ReconcileFleet":
         control=control,
         outbox=_outbox(given),
         clock=clock,
-        first=FirstShards(
-            count=given.first_shards,
-            replicas_min=given.replicas_min,
-            replicas_max=given.replicas_max,
-            memory_bytes=given.shard_memory_mib * 1024**2,
-            max_models=given.shard_max_models,
-        ),
+        first=_first(given),
         collecting=Collecting(_store(given, given.models_bucket), control, clock),
     )
 
@@ -162,10 +157,16 @@ def status() -> "Status":
     """Build status."""
     from berth.adapters import prometheus
     from berth.adapters.clock import SystemClock
+    from berth.app.foretelling import Foretelling
+    from berth.app.sharing import Shared
     from berth.app.status import Status
+    from berth.domain.foretold_steps import Rates
 
-    given = settings.load(settings.Settings)
-    return Status(_store(given, given.control_bucket), prometheus.render, SystemClock())
+    given = settings.load(settings.StatusSettings)
+    control, clock = _store(given, given.control_bucket), SystemClock()
+    rates = Rates(_prices(), given.serving_machine, given.serving_disk_gib)
+    foretelling = Foretelling(control, clock, _first(given), rates)
+    return Status(control, prometheus.render, clock, foretelling, Shared(foretelling.fleet))
 
 
 def _store(given: settings.Settings, bucket: str) -> "ObjectStore":
@@ -202,6 +203,24 @@ def _cluster(given: settings.ShardSettings) -> "ApiClient":
     if given.cluster_token_file:
         token = cluster_tokens.FileToken(Path(given.cluster_token_file))
     return kubernetes.connect(given.cluster_endpoint, given.cluster_authority, token)
+
+
+def _first(given: settings.FleetSettings) -> "FirstShards":
+    from berth.domain.fleet import FirstShards
+
+    return FirstShards(
+        count=given.first_shards,
+        replicas_min=given.replicas_min,
+        replicas_max=given.replicas_max,
+        memory_bytes=given.shard_memory_mib * 1024**2,
+        max_models=given.shard_max_models,
+    )
+
+
+def _prices() -> "Prices":
+    from berth.domain.prices import Prices
+
+    return Prices.decode(Path(__file__).with_name("prices.json").read_text())
 
 
 def _draw() -> Callable[[int], int]:

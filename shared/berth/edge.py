@@ -13,7 +13,7 @@ import structlog
 
 from berth import telemetry
 from berth.domain.errors import BerthError, NotFound, Terminal
-from berth.domain.outcome import Outcome
+from berth.domain.outcome import Outcome, Text
 from berth.events import CloudEvent
 
 log = structlog.get_logger()
@@ -59,7 +59,7 @@ def run(
 
 
 def answer(function: str, ask: Callable[[], Any]) -> Answer:
-    """Return an HTTP answer: the value as JSON, or the error with its reason and status code."""
+    """Return an HTTP answer: the value as JSON or as its text, or the error with its reason and status."""
     telemetry.configure()
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(function=function)
@@ -72,9 +72,15 @@ def answer(function: str, ask: Callable[[], Any]) -> Answer:
     except BerthError as error:
         log.warning("not answered", reason=_reason(error))
         return _problem(error, 503)
-    if isinstance(value, str):
-        return value, 200, {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
+    if isinstance(value, Text):
+        return value.body, 200, {"Content-Type": value.kind}
     return json.dumps(value, sort_keys=True) + "\n", 200, JSON
+
+
+def wants_words(form: str, accept: str) -> bool:
+    """Whether a caller wants text: `?format=text`, or text alone among the types it accepts."""
+    types = {one.partition(";")[0].strip() for one in accept.split(",") if one.strip()}
+    return form == "text" or (not form and types == {"text/plain"})
 
 
 def _problem(error: BerthError, status: int) -> Answer:

@@ -74,6 +74,15 @@ class FleetSettings(Settings):
     shard_max_models: int = Field(default=200, ge=1, alias="BERTH_SHARD_MAX_MODELS")
 
 
+class StatusSettings(FleetSettings):
+    """What status needs besides, to tell what a tick would do and cost: the same shape, and what serves."""
+
+    serving_machine: str = Field(alias="BERTH_SERVING_MACHINE")
+    """The machine type of a serving node."""
+    serving_disk_gib: int = Field(ge=0, alias="BERTH_SERVING_DISK_GIB")
+    """The boot disk of a serving node."""
+
+
 S = TypeVar("S", bound=BaseSettings)
 
 

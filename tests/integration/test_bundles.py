@@ -91,6 +91,8 @@ def settings(tmp_path_factory):
             "BERTH_CLUSTER_AUTHORITY": access.another_authority(),
             "BERTH_CLUSTER_TOKEN_FILE": str(token),
             "BERTH_IMAGE_REGISTRY": "",
+            "BERTH_SERVING_MACHINE": "e2-standard-4",
+            "BERTH_SERVING_DISK_GIB": "50",
             "STORAGE_EMULATOR_HOST": storage,
             "PUBSUB_EMULATOR_HOST": pub_sub,
         }
@@ -147,7 +149,7 @@ def answers(bundled, settings, uploaded):
         "on_upload": [finalized("acme/churn/1/saved_model.pb")],
         "admit_model": [message(version) for version in versions],
         "reconcile_shard": [message({"shard": "shard-0"})],
-        "status": [{"method": "GET", "path": "/fleet"}, {"method": "GET", "path": "/metrics"}],
+        "status": [{"method": "GET", "path": path} for path in ("/fleet", "/metrics", "/plan")],
     }
     told = {name: bundled[name].call(events, settings) for name, events in first.items()}
     with ThreadPoolExecutor(2) as pool:
@@ -190,9 +192,10 @@ def test_a_real_model_is_loaded_by_the_probes_own_tensorflow(answers):
     )
 
 
-def test_the_fleet_is_shown_by_status_with_its_own_packages_alone(answers):
-    (((fleet, text), (metrics, lines)), _) = answers["status"]
-    assert (fleet, metrics) == (200, 200)
+def test_the_fleet_is_shown_by_status_with_its_own_packages_alone(answers, settings):
+    (((fleet, text), (metrics, lines), (plan, told)), _) = answers["status"]
+    assert (fleet, metrics, plan) == (200, 200, 200)
+    assert json.loads(told)["basis"]["machine"] == settings["BERTH_SERVING_MACHINE"]
     assert sorted(json.loads(text)["shards"]) == ["shard-0", "shard-1"]
     assert "berth_" in lines
 

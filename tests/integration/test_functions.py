@@ -31,6 +31,8 @@ SETTINGS = {
     "BERTH_CLUSTER_ENDPOINT": "https://127.0.0.1:9",
     "BERTH_CLUSTER_AUTHORITY": access.another_authority(),
     "BERTH_IMAGE_REGISTRY": "",
+    "BERTH_SERVING_MACHINE": "e2-standard-4",
+    "BERTH_SERVING_DISK_GIB": "50",
     "STORAGE_EMULATOR_HOST": "http://127.0.0.1:9",
     "PUBSUB_EMULATOR_HOST": "127.0.0.1:9",
 }

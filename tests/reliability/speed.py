@@ -41,4 +41,5 @@ def _configs(server):
 
 def fixed(fleet):
     """What wiring made and nothing changes."""
-    return [fleet.reconcile_shard.manifests, fleet.first, fleet.measured]
+    rates = fleet.status.foretelling.rates
+    return [fleet.reconcile_shard.manifests, fleet.first, fleet.measured, rates]

@@ -9,6 +9,8 @@ import structlog
 from berth.app import (
     admit_version,
     applying,
+    fleet_observing,
+    foretelling,
     judging,
     observing,
     on_upload,
@@ -17,7 +19,10 @@ from berth.app import (
     sweeping,
 )
 
-PARALLEL = (admit_version, applying, judging, observing, on_upload, promotion, rooms, sweeping)
+PARALLEL = (
+    *(admit_version, applying, fleet_observing, foretelling, judging, observing),
+    *(on_upload, promotion, rooms, sweeping),
+)
 
 
 class InOrder:

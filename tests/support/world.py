@@ -11,7 +11,6 @@ from collections import Counter, deque
 from collections.abc import Mapping
 
 from berth import events
-from berth.adapters import prometheus
 from berth.adapters.memory import MemoryClock, MemoryProbe, MemoryPublisher
 from berth.adapters.memory_objects import MemoryBuckets
 from berth.adapters.memory_servers import MemoryModelServers, ServerRuntime
@@ -29,7 +28,6 @@ from berth.app.placing import Placing
 from berth.app.promotion import Promotion
 from berth.app.reconcile_fleet import ReconcileFleet
 from berth.app.reconcile_shard import ReconcileShard
-from berth.app.status import Status
 from berth.app.verdicts import Verdicts
 from berth.app.weighing import Scales
 from berth.domain.documents import Footprint, Policy, Template
@@ -50,6 +48,7 @@ from tests.support.world_parts import (
     Delivery,
     Failures,
     Mount,
+    status,
 )
 from tests.support.world_views import Views
 
@@ -123,7 +122,7 @@ class World(Views, Failures):
             Collecting(mine.store("models"), mine.store("control"), self.clock),
         )
         store = Identity(self, "status").store("control")
-        self.status = Status(store, prometheus.render, self.clock)
+        self.status = status(store, self.clock, self.first)
         self.functions = {
             "uploaded": (events.uploaded, self.on_upload),
             "customers": (events.customer_event, self.on_customer_event),

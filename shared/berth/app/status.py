@@ -5,27 +5,45 @@ from dataclasses import dataclass
 from typing import Any
 
 from berth.app import control, rooms
-from berth.domain import documents, names, restarts
+from berth.app.foretelling import Foretelling
+from berth.domain import documents, foretold_words, names, restarts
 from berth.domain.documents import Admission, Model, Policy, Shard
 from berth.domain.errors import InvalidEvent, NotFound
+from berth.domain.foretelling import Foretold
 from berth.domain.names import ModelName, VersionName
+from berth.domain.outcome import Text
 from berth.domain.shard_status import ModelRecord, ShardStatus
 from berth.ports import Clock, ObjectStore
 
 REST_PORT = 8501
+PATHS = (
+    *("/fleet", "/shards/<shard>", "/models/<customer>.<model>"),
+    *("/plan", "/plan/<shard>", "/metrics"),
+)
+PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Answers questions; writes nothing."""
+    """Answers questions; writes nothing.
+
+    `look` is the foretold tick: one look may serve many who ask at the same time.
+    """
 
     control: ObjectStore
     metrics: Callable[[Mapping[str, Any]], str]
     clock: Clock
+    foretelling: Foretelling
+    look: Callable[[], Foretold]
 
-    def ask(self, path: str) -> dict[str, Any] | str:
-        """Answer one HTTP path. Raises NotFound for an unknown one."""
+    def ask(self, path: str, *, words: bool = False) -> dict[str, Any] | Text:
+        """Answer one HTTP path, a plan in words where these are asked for.
+
+        Raises NotFound for an unknown one.
+        """
         kind, _, name = path.strip("/").partition("/")
+        if kind == "plan":
+            return self._plan(name, words=words)
         if kind == "fleet" and not name:
             return self.fleet()
         if kind == "shards" and name:
@@ -33,8 +51,15 @@ class Status:
         if kind == "models" and name:
             return self.model(name)
         if kind == "metrics" and not name:
-            return self.metrics(self.fleet())
-        raise NotFound("ask /fleet, /shards/<shard>, /models/<customer>.<model> or /metrics")
+            return Text(self.metrics(self.fleet()), PROMETHEUS)
+        raise NotFound(f"ask {', '.join(PATHS)}")
+
+    def _plan(self, shard: str, *, words: bool) -> dict[str, Any] | Text:
+        if shard:
+            one = self.foretelling.shard(shard)
+            return Text(foretold_words.of_pass(one)) if words else one.model_dump(mode="json")
+        plan = self.look()
+        return Text(foretold_words.of_tick(plan)) if words else plan.model_dump(mode="json")
 
     def fleet(self) -> dict[str, Any]:
         """Return customers, shards with models, bytes and bounds, and rollouts in progress."""

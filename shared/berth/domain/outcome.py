@@ -1,4 +1,6 @@
-"""What a handler reports: a word that completes "it is ..." and the facts for one log line."""
+"""What use cases report: handlers a word that completes "it is ..." and the facts for one log line,
+those that answer questions a value, or a text of some kind.
+"""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -14,3 +16,11 @@ class Outcome:
     shard: str = ""
     model: str = ""
     version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """An answer that is no JSON, and its media type."""
+
+    body: str
+    kind: str = "text/plain; charset=utf-8"

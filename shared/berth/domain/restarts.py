@@ -83,6 +83,14 @@ def lately(shard: Shard, now: datetime) -> dict[str, str]:
     return {at: why for at, why in shard.restarted_for.items() if now - _moment(at) < DAY}
 
 
+def why_old(summary: Summary, policy: Policy) -> str:
+    """Return in words why a shard's oldest server is due by its age."""
+    since = f"a server runs since {summary.oldest_start}"
+    if _told_to(summary, policy):
+        return f"{since}, from before the operator's restart_before, {policy.restart_before}"
+    return f"{since}, longer than {policy.max_age_seconds} s"
+
+
 def ordered(shard: Shard, now: datetime, *, evidence: str = "") -> Shard:
     """Return the shard's document with a restart ordered now."""
     at = now.isoformat(timespec="seconds")
@@ -112,10 +120,14 @@ def _rested(shard: Shard, policy: Policy, now: datetime) -> bool:
 
 
 def _old(summary: Summary, policy: Policy, now: datetime) -> bool:
-    oldest = _moment(summary.oldest_start)
-    ordered = bool(policy.restart_before) and oldest < _whole_second(_moment(policy.restart_before))
-    aged = now - oldest > timedelta(seconds=policy.max_age_seconds) and _in_window(policy, now)
-    return ordered or aged
+    aged = now - _moment(summary.oldest_start) > timedelta(seconds=policy.max_age_seconds)
+    return _told_to(summary, policy) or (aged and _in_window(policy, now))
+
+
+def _told_to(summary: Summary, policy: Policy) -> bool:
+    """Whether an operator wants all servers restarted that are as old as the oldest here."""
+    before = policy.restart_before
+    return bool(before) and _moment(summary.oldest_start) < _whole_second(_moment(before))
 
 
 def _whole(shard: Shard, summary: Summary) -> bool:

@@ -9,7 +9,7 @@ from cloudevents.http import CloudEvent
 from berth import edge, telemetry
 from berth.domain import errors
 from berth.domain.errors import BerthError, InvalidEvent, NotFound, Retryable, Terminal, Unavailable
-from berth.domain.outcome import Outcome
+from berth.domain.outcome import Outcome, Text
 from berth.settings import MissingSettings
 
 EVENT = CloudEvent({"type": "t", "source": "s", "id": "e1"}, {})
@@ -127,7 +127,7 @@ def test_an_http_answer_to_an_error_has_its_reason(error, status):
 def test_an_http_answer_is_sorted_json_or_text():
     body, code, _ = edge.answer("status", lambda: {"b": 1, "a": 2})
     assert (body, code) == ('{"a": 2, "b": 1}\n', 200)
-    body, code, headers = edge.answer("status", lambda: "metric 1\n")
+    body, code, headers = edge.answer("status", lambda: Text("metric 1\n"))
     assert body == "metric 1\n"
     assert headers["Content-Type"].startswith("text/plain")
 

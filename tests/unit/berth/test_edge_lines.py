@@ -8,8 +8,9 @@ import structlog
 from cloudevents.http import CloudEvent
 
 from berth import edge, telemetry
+from berth.app import status
 from berth.domain.errors import InvalidEvent, Unavailable
-from berth.domain.outcome import Outcome
+from berth.domain.outcome import Outcome, Text
 
 EVENT = CloudEvent({"type": "t", "source": "s", "id": "e1"}, {})
 
@@ -71,8 +72,23 @@ def test_what_http_was_not_told_is_logged_with_its_function(capsys):
     assert (told["reason"], told["function"]) == ("Unavailable: x", "status")
 
 
-def test_text_is_answered_as_prometheus_reads_it():
-    assert edge.answer("status", lambda: "up 1\n") == (
-        *("up 1\n", 200),
-        {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},
-    )
+@pytest.mark.parametrize("text", [Text("up 1\n"), Text("up 1\n", status.PROMETHEUS)])
+def test_text_is_answered_as_what_it_is(text):
+    answered = ("up 1\n", 200, {"Content-Type": text.kind})
+    assert edge.answer("status", lambda: text) == answered
+
+
+@pytest.mark.parametrize(
+    ("form", "accept", "words"),
+    [
+        ("", "", False),
+        ("", "*/*", False),
+        ("", "text/plain", True),
+        ("", "text/plain; charset=utf-8", True),
+        ("", "text/plain, application/json", False),
+        ("text", "application/json", True),
+        ("json", "text/plain", False),
+    ],
+)
+def test_words_are_for_those_who_ask_for_them(form, accept, words):
+    assert edge.wants_words(form, accept) == words

@@ -9,6 +9,7 @@ from berth.settings import (
     MissingSettings,
     Settings,
     ShardSettings,
+    StatusSettings,
 )
 
 WORLD = {
@@ -43,6 +44,7 @@ def read_anew():
         (AdmissionSettings, WORLD | {"BERTH_PROBE_URL": "x"}),
         (ShardSettings, WORLD | SHARD),
         (FleetSettings, WORLD),
+        (StatusSettings, WORLD | {"BERTH_SERVING_MACHINE": "x", "BERTH_SERVING_DISK_GIB": "1"}),
     ],
 )
 def test_one_error_names_all_that_is_missing(kind, names):

@@ -141,9 +141,10 @@ def test_a_restart_that_does_not_come_back_stops_the_wave_and_is_reported():
     minutes(world, 12)
     row = world.status.fleet()["shards"]["shard-0"]
     assert row["restart"] == "late"
-    assert 'berth_restart_late{shard="shard-0"} 1.0' in world.status.ask("/metrics")
-    assert 'berth_restart_late{shard="shard-1"} 0.0' in world.status.ask("/metrics")
-    assert 'berth_evidence{shard="shard-1"} 2.0' in world.status.ask("/metrics")
+    metrics = world.status.ask("/metrics").body
+    assert 'berth_restart_late{shard="shard-0"} 1.0' in metrics
+    assert 'berth_restart_late{shard="shard-1"} 0.0' in metrics
+    assert 'berth_evidence{shard="shard-1"} 2.0' in metrics
     assert any("did not come back in time" in reason for reason in reasons(world))
     assert runs(world, "shard-1") == others
     assert world.loaded("shard-0", "acme.digits") == {1}
