@@ -1,7 +1,4 @@
-"""The documents of the control bucket: what is kept, and under which object name.
-
-Object names are functions here, so that no other module spells them.
-"""
+"""The documents of the control bucket: what is kept. Under which name: `object_names`, shown here too."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -12,7 +9,30 @@ from berth.domain.canonical import Document
 from berth.domain.footprint import Footprint as Footprint
 from berth.domain.lease import Lease
 from berth.domain.manifest import Manifest
-from berth.domain.names import ModelName, VersionName
+from berth.domain.names import ModelName
+from berth.domain.object_names import CUSTOMERS as CUSTOMERS
+from berth.domain.object_names import FLEET_LEASE as FLEET_LEASE
+from berth.domain.object_names import MARKS as MARKS
+from berth.domain.object_names import POLICY as POLICY
+from berth.domain.object_names import ROUTES as ROUTES
+from berth.domain.object_names import SWEEP as SWEEP
+from berth.domain.object_names import admission_name as admission_name
+from berth.domain.object_names import admissions_prefix as admissions_prefix
+from berth.domain.object_names import boot_name as boot_name
+from berth.domain.object_names import customer_name as customer_name
+from berth.domain.object_names import lease_name as lease_name
+from berth.domain.object_names import ledger_name as ledger_name
+from berth.domain.object_names import live_name as live_name
+from berth.domain.object_names import mark_name as mark_name
+from berth.domain.object_names import model_name as model_name
+from berth.domain.object_names import projection_name as projection_name
+from berth.domain.object_names import projections_prefix as projections_prefix
+from berth.domain.object_names import routes_name as routes_name
+from berth.domain.object_names import shard_name as shard_name
+from berth.domain.object_names import status_name as status_name
+from berth.domain.object_names import template_name as template_name
+from berth.domain.object_names import waiting_name as waiting_name
+from berth.domain.object_names import waiting_prefix as waiting_prefix
 from berth.domain.placement import Decision
 from berth.domain.policy import Policy as Policy
 
@@ -209,91 +229,3 @@ class Template(Document):
 
     digest: str
     footprint: Footprint
-
-
-FLEET_LEASE = "fleet/lease.json"
-POLICY = "fleet/policy.json"
-CUSTOMERS = "customers/"
-SWEEP = "fleet/sweep.json"
-MARKS = "garbage/"
-
-
-def customer_name(customer: str) -> str:
-    """Return the object name of an account."""
-    return f"{CUSTOMERS}{customer}.json"
-
-
-def ledger_name(customer: str) -> str:
-    """Return the object name of what a customer's uploads on their way have reserved."""
-    return f"ledgers/{customer}.json"
-
-
-def waiting_prefix(customer: str) -> str:
-    """Return the folder of what shows which of a customer's versions wait for their turn."""
-    return f"waiting/{customer}/"
-
-
-def waiting_name(version: VersionName) -> str:
-    """Return the object name of what shows that a version waits for its turn."""
-    model = version.model
-    return f"{waiting_prefix(model.customer)}{model.model}/{version.number}"
-
-
-def model_name(model: ModelName) -> str:
-    """Return the object name of a model's document."""
-    return f"models/{model.servable}.json"
-
-
-def admission_name(version: VersionName) -> str:
-    """Return the object name of a version's admission."""
-    return f"admissions/{version.model.servable}/{version.number}.json"
-
-
-def admissions_prefix(customer: str) -> str:
-    """Return what the object names of all admissions of a customer begin with."""
-    return f"admissions/{customer}."
-
-
-def mark_name(version: VersionName) -> str:
-    """Return the object name of the mark on a version's bytes: nothing names them since it was made."""
-    return f"{MARKS}{version.model.servable}/{version.number}.json"
-
-
-def shard_name(shard: str) -> str:
-    """Return the object name of a shard's desired shape."""
-    return f"shards/{shard}/shard.json"
-
-
-def projections_prefix(shard: str) -> str:
-    """Return the folder of a shard's projections."""
-    return f"shards/{shard}/models/"
-
-
-def projection_name(shard: str, servable: str) -> str:
-    """Return the object name of a projection."""
-    return f"{projections_prefix(shard)}{servable}"
-
-
-def boot_name(shard: str) -> str:
-    """Return the object name of a shard's boot config."""
-    return f"shards/{shard}/boot/models.config"
-
-
-def live_name(shard: str) -> str:
-    """Return the object name of the config that a shard's replicas are being told."""
-    return f"shards/{shard}/live/models.config"
-
-
-def status_name(shard: str) -> str:
-    """Return the object name of a shard's observed status."""
-    return f"shards/{shard}/status.json"
-
-
-def lease_name(shard: str) -> str:
-    """Return the object name of a shard's lease."""
-    return f"shards/{shard}/lease.json"
-
-
-def template_name(template: str) -> str:
-    """Return the object name of a starter template's measurements."""
-    return f"templates/{template}.json"
