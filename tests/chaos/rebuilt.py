@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from berth.domain import accounts, documents, names, rollout, serving_config
 from berth.domain.documents import Admission, Customer, Model, Projection, Shard, Template
+from berth.domain.routing import ShardRoutes
 from berth.domain.shard_status import ShardStatus
 
 MOUNT = "/models"
@@ -56,6 +57,7 @@ def differences(state, told):
     yield from not_as_promoted(state)
     yield from not_as_documented(state)
     yield from not_as_announced(state)
+    yield from not_as_routed(state)
 
 
 def not_as_told(state, told):
@@ -149,6 +151,18 @@ def _announced(shard, name, record, numbers):
     told = (record.state, record.announced) if record else ("RETIRED", ())
     if told != (("SERVING", numbers) if numbers else ("RETIRED", ())):
         yield f"{shard} announces {name} as {told}, rebuilt {numbers}"
+
+
+def not_as_routed(state):
+    """Routers may send to every shard what the models' documents give, and nothing else."""
+    _, configs = derived(state)
+    stored = state.all(documents.ROUTES, ShardRoutes)
+    for shard in sorted({*state.shards("shard.json", Shard), *stored}):
+        wanted = {name: entry.versions for name, entry in configs.get(shard, {}).items()}
+        routes = stored[shard].models if shard in stored else None
+        found = routes and {n: route.versions for n, route in routes.items() if route.versions}
+        if found != wanted:
+            yield f"routers may send {found} to {shard}, rebuilt {wanted}"
 
 
 def _unlearned(account):

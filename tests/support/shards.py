@@ -3,9 +3,10 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from berth.domain import serving_config
+from berth.domain import routing, serving_config
 from berth.domain.documents import Footprint, Projection, Shard
 from berth.domain.observation import Observation, Pod, StoredConfig, VersionStatus, Workload
+from berth.domain.routing import Sources, StoredRoutes
 from berth.domain.shard_status import ModelRecord, ShardStatus, Told
 
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
@@ -47,6 +48,13 @@ def record(*announced, state="SERVING", **more):
     )
 
 
+def routes(projections, records, configured, *, stored=3600):
+    """The routes as they were stored so many seconds ago, from what was recorded then."""
+    pending = {name: ModelRecord(state="PENDING") for name in projections}
+    sources = Sources(projections, pending | records, frozenset(configured))
+    return StoredRoutes(routing.made("shard-0", sources, None, ago(stored)), 5, ago(stored))
+
+
 def seen(
     *,
     projections=None,
@@ -62,6 +70,7 @@ def seen(
     """An observation. `report` is what every serving pod says, by servable and version."""
     pods = (pod(1), pod(2)) if pods is None else pods
     live = config() if live is None else live
+    boot = config() if boot is None else boot
     serving = [p for p in pods if p.serving]
     told = {
         p.key: Told(digest=live.digest, at=ago(told_ago).isoformat())
@@ -72,12 +81,13 @@ def seen(
         "now": NOW,
         "shard": Shard(shard="shard-0", memory_bytes=2048 * MIB),
         "projections": projections or {},
-        "boot": config() if boot is None else boot,
+        "boot": boot,
         "live": live,
         "status": ShardStatus(models=records or {}),
         "status_generation": 3,
         "workload": Workload(objects={}, pods=tuple(pods)),
         "reports": {p.key: report or {} for p in serving},
         "told": told,
+        "routes": routes(projections or {}, records or {}, {*boot.entries, *live.entries}),
     }
     return Observation(**{**fields, **changes})

@@ -19,6 +19,7 @@ from berth.domain.plan import (
     ReplacePod,
     WriteBoot,
     WriteLive,
+    WriteRoutes,
     WriteStatus,
 )
 from berth.domain.shard_status import Told
@@ -71,15 +72,24 @@ class Applier:
             self.workloads.delete_pod(name, uid=action.pod.uid)
         elif isinstance(action, Announce):
             self.outbox.announce(action.event)
-        elif isinstance(action, WriteBoot):
-            self._config(documents.boot_name(self.shard), action.text, action.if_generation)
+        else:
+            self._store(action)
+
+    def _store(self, action: Action) -> None:
+        if isinstance(action, WriteBoot):
+            name, generation = documents.boot_name(self.shard), action.if_generation
+            self._put(name, action.text.encode(), generation)
         elif isinstance(action, WriteLive):
-            self._config(documents.live_name(self.shard), action.text, action.if_generation)
+            name, generation = documents.live_name(self.shard), action.if_generation
+            self._put(name, action.text.encode(), generation)
+        elif isinstance(action, WriteRoutes):
+            name, generation = documents.routes_name(self.shard), action.if_generation
+            self._put(name, action.routes.encode(), generation)
         elif isinstance(action, WriteStatus):
             self._status(action)
 
-    def _config(self, name: str, text: str, generation: int) -> None:
-        self._paced(name, lambda: self.control.put(name, text.encode(), if_generation=generation))
+    def _put(self, name: str, data: bytes, generation: int) -> None:
+        self._paced(name, lambda: self.control.put(name, data, if_generation=generation))
 
     def _status(self, action: WriteStatus) -> None:
         name = documents.status_name(self.shard)

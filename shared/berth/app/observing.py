@@ -4,16 +4,21 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+import structlog
+
 from berth.app import control
 from berth.app.weighing import Scales
 from berth.domain import documents, serving_config
 from berth.domain.documents import Projection, Shard
 from berth.domain.errors import Damaged, NotFound, Unavailable
 from berth.domain.observation import Observation, Pod, ServerReport, StoredConfig, Workload
+from berth.domain.routing import ShardRoutes, StoredRoutes
 from berth.domain.shard_status import ShardStatus, Told
 from berth.ports import Clock, ModelServers, ObjectStore, Workloads
 
 STATUS_TIMEOUT = 5.0
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +36,7 @@ class Observer:
 
         `told` is what this pass itself told replicas since the status document was written.
         """
-        with ThreadPoolExecutor(6) as pool:
+        with ThreadPoolExecutor(7) as pool:
             shape = pool.submit(control.read, self.control, documents.shard_name(shard), Shard)
             projected = pool.submit(self.projections, shard)
             boot = pool.submit(self._config, documents.boot_name(shard))
@@ -39,6 +44,7 @@ class Observer:
             status = pool.submit(
                 control.read, self.control, documents.status_name(shard), ShardStatus
             )
+            routes = pool.submit(self._routes, documents.routes_name(shard))
             workload = pool.submit(self.workloads.observe, shard)
             document = shape.result().document
             if document is None:
@@ -49,7 +55,7 @@ class Observer:
             configs = (boot.result(), live.result())
             names = _names(projections, *configs)
             reports = self.reports(running, names)
-            held = usage.result()
+            held, routed = usage.result(), routes.result()
         return Observation(
             now=self.clock.now(),
             shard=document,
@@ -62,6 +68,7 @@ class Observer:
             reports=reports,
             usage=held,
             told={**(known.document.told if known.document else {}), **told},
+            routes=routed,
         )
 
     def projections(self, shard: str) -> dict[str, Projection]:
@@ -102,6 +109,18 @@ class Observer:
         return StoredConfig(
             text, stored.stat.generation, stored.stat.updated, serving_config.parse(text)
         )
+
+    def _routes(self, name: str) -> StoredRoutes | None:
+        """Return the stored routes. Derived and read by nobody else here: damaged ones are made anew."""
+        stored = self.control.get(name)
+        if stored is None:
+            return None
+        found: ShardRoutes | None = None
+        try:
+            found = ShardRoutes.decode(stored.data)
+        except Damaged as error:
+            log.error("damaged document", shard=name, reason=str(error))
+        return StoredRoutes(found, stored.stat.generation, stored.stat.updated)
 
 
 def _names(projections: Mapping[str, Projection], *configs: StoredConfig | None) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from berth.domain import canonical, serving_config
 from berth.domain.documents import Projection, Shard
+from berth.domain.routing import StoredRoutes
 from berth.domain.shard_status import Quarantine, ShardStatus, Told
 
 AVAILABLE = "AVAILABLE"
@@ -115,6 +116,7 @@ class Observation:
     reports: Mapping[str, ServerReport]
     told: Mapping[str, Told] = field(default_factory=dict)
     usage: Mapping[str, int] = field(default_factory=dict)
+    routes: StoredRoutes | None = None
 
     @property
     def serving(self) -> tuple[Pod, ...]:

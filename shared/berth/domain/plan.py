@@ -14,74 +14,25 @@ from berth.domain import (
     evidence,
     pilot,
     rollout,
+    routing,
     serving_config,
     turns,
     workload,
 )
+from berth.domain.actions import Action as Action
+from berth.domain.actions import Announce as Announce
+from berth.domain.actions import ApplyWorkload as ApplyWorkload
+from berth.domain.actions import Push as Push
+from berth.domain.actions import ReplacePod as ReplacePod
+from berth.domain.actions import WriteBoot as WriteBoot
+from berth.domain.actions import WriteLive as WriteLive
+from berth.domain.actions import WriteRoutes as WriteRoutes
+from berth.domain.actions import WriteStatus as WriteStatus
 from berth.domain.model_events import ModelEvent
 from berth.domain.observation import Observation, Pod, StoredConfig
 from berth.domain.shard_status import ModelRecord, ReplicaStatus, ShardStatus
 
 PUSH_PATIENCE = timedelta(seconds=120)
-
-
-@dataclass(frozen=True, slots=True)
-class ApplyWorkload:
-    """Server-side apply of one manifest."""
-
-    kind: str
-    manifest: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class ReplacePod:
-    """Delete one replica; its Deployment makes another that boots from the boot config."""
-
-    pod: Pod
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class WriteBoot:
-    """Replace the boot config. `if_generation` 0 means that there is none yet."""
-
-    text: str
-    if_generation: int
-
-
-@dataclass(frozen=True, slots=True)
-class WriteLive:
-    """Replace the live config: stored before any replica is told."""
-
-    text: str
-    if_generation: int
-
-
-@dataclass(frozen=True, slots=True)
-class Push:
-    """Tell one replica the live config; `drifts` counts how often it ran another than it had taken."""
-
-    pod: Pod
-    text: str
-    drifts: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Announce:
-    """Publish one outcome."""
-
-    event: ModelEvent
-
-
-@dataclass(frozen=True, slots=True)
-class WriteStatus:
-    """Replace the status document."""
-
-    status: ShardStatus
-    if_generation: int
-
-
-Action = ApplyWorkload | ReplacePod | WriteBoot | WriteLive | Push | Announce | WriteStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +79,12 @@ def make(seen: Observation, frame: Frame) -> Plan:
     announcements = tuple(Announce(event) for name in sorted(said) for event in said[name])
     config = _config_actions(seen, boot, live, withdrawn=bool(judged.suspects))
     actions: list[Action] = [*_workload_actions(seen, frame), *config[0], *announcements]
-    quiet = not actions and not config[1]
+    quiet, waits = not actions and not config[1], _open(steps)
+    actions += _routes(seen, records, idle=quiet and not waits)
     if status != seen.status and (announcements or quiet or _judged(seen, status)):
         actions.append(WriteStatus(status, seen.status_generation))
     actions += config[1]
-    return Plan(tuple(actions), open=_open(steps))
+    return Plan(tuple(actions), open=waits)
 
 
 def _config_actions(
@@ -153,6 +105,19 @@ def _config_actions(
         told = pilot.first(seen, boot=boot, live=live)
         return first, (write, *(Push(pod, live) for pod in told))
     return first, ()
+
+
+def _routes(
+    seen: Observation, records: Mapping[str, ModelRecord], *, idle: bool
+) -> tuple[WriteRoutes, ...]:
+    """Return the write of the routes: at once where that is urgent, else when the shard is idle."""
+    configs = [config for config in (seen.boot, seen.live) if config is not None]
+    configured = frozenset[str]().union(*(config.entries for config in configs))
+    sources = routing.Sources(seen.projections, records, configured)
+    wanted = routing.made(seen.shard.shard, sources, seen.routes, seen.now)
+    if routing.same(seen.routes, wanted) or not (idle or routing.urgent(seen.routes, wanted)):
+        return ()
+    return (WriteRoutes(wanted, seen.routes.generation if seen.routes else 0),)
 
 
 def _tell(

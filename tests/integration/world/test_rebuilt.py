@@ -85,6 +85,14 @@ def announce(state):
     )
 
 
+def route_another(state):
+    edit(
+        state,
+        "routes/shard-0.json",
+        lambda one: one["models"]["acme.own"].update(versions=[1]),
+    )
+
+
 def open_again(state):
     edit(state, "models/leaver.own.json", lambda one: one["wants"].update(closed=False))
 
@@ -102,6 +110,8 @@ def open_again(state):
         (unadmit, "the bytes acme/own/1/saved_model.pb are "),
         (forget_version, "acme.own has {2: "),
         (announce, "shard-0 announces acme.own as ('SERVING', (1,)), rebuilt (2,)"),
+        (route_another, "routers may send {"),
+        (drop("routes/shard-0.json"), "routers may send None to shard-0"),
         (open_again, "leaver.own does not follow its account"),
         (lambda state: state.models.pop("acme/own/2/saved_model.pb"), "are None, promoted "),
         (lambda state: state.models.update({"acme/bad/1/saved_model.pb": "x"}), "promoted None"),

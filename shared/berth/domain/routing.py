@@ -1,0 +1,143 @@
+"""Routes: which versions of which models routers may send to a shard, as one document a shard.
+
+Made from what a pass sees, read by every router. What routers may still ask for is not taken from
+the servers: they poll once a second, so a version that left the routes is kept for ROUTE_GRACE.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from berth.domain.canonical import Document
+from berth.domain.documents import Projection
+from berth.domain.shard_status import ModelRecord
+
+# For how long after its routes were stored a router may still follow the ones before.
+ROUTE_GRACE = timedelta(seconds=5)
+# The longest time between a look and the storing of what it gave: a pass ends before its lease does.
+STORED_WITHIN = timedelta(seconds=40)
+MAX_REASON = 300
+
+
+class ModelRoute(Document):
+    """One model on one shard. Unversioned requests get `default`, but for the percentages of `canary`.
+
+    Without versions nothing is sent here: `reason` says why it may come yet, "" that it is leaving. A
+    label whose version is not among `versions` has to wait for it. `keys` are SHA-256 hex digests.
+    `arriving`: the model moves here, and is served elsewhere until then. `document` is the generation
+    of the model's document; `since` (RFC 3339), when `versions` last changed.
+    """
+
+    versions: tuple[int, ...] = ()
+    default: int | None = None
+    canary: dict[int, int] = {}
+    labels: dict[str, int] = {}
+    plan: str = ""
+    keys: tuple[str, ...] = ()
+    document: int = 0
+    arriving: bool = False
+    reason: str = ""
+    since: str = ""
+
+
+class ShardRoutes(Document):
+    """All that routers may send to one shard, by servable."""
+
+    shard: str
+    models: dict[str, ModelRoute] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRoutes:
+    """The routes as stored, with their concurrency token. None: what is stored cannot be read."""
+
+    routes: ShardRoutes | None
+    generation: int
+    updated: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What routes are made from: projections, records after a look, and the servables that a config names."""
+
+    projections: Mapping[str, Projection]
+    records: Mapping[str, ModelRecord]
+    configured: Collection[str]
+
+
+def made(shard: str, sources: Sources, stored: StoredRoutes | None, now: datetime) -> ShardRoutes:
+    """Return the routes of a shard. A model that leaves stays, without versions, until no config names it."""
+    before = stored.routes.models if stored and stored.routes else {}
+    found = {
+        name: _route(
+            record,
+            sources.projections.get(name),
+            before.get(name, ModelRoute()),
+            now,
+        )
+        for name, record in sorted(sources.records.items())
+        if name in sources.configured or not _leaves(sources.projections.get(name))
+    }
+    return ShardRoutes(shard=shard, models=found)
+
+
+def urgent(stored: StoredRoutes | None, wanted: ShardRoutes) -> bool:
+    """Whether routers must learn of a change at once: of what is served, or to whom.
+
+    Reasons and generations follow when the shard is idle.
+    """
+    if stored is None or stored.routes is None:
+        return True
+    return _served(stored.routes) != _served(wanted)
+
+
+def same(stored: StoredRoutes | None, wanted: ShardRoutes) -> bool:
+    """Whether the routes are stored as they are wanted."""
+    return stored is not None and stored.routes == wanted
+
+
+def _served(routes: ShardRoutes) -> dict[str, ModelRoute]:
+    quiet = {"document": 0, "reason": "", "since": ""}
+    return {name: route.model_copy(update=quiet) for name, route in routes.models.items()}
+
+
+def _leaves(projection: Projection | None) -> bool:
+    return projection is None or projection.retired
+
+
+def _route(
+    record: ModelRecord, projection: Projection | None, before: ModelRoute, now: datetime
+) -> ModelRoute:
+    same = before.versions == record.announced and before.since
+    since = before.since if same else now.isoformat()
+    route = before.model_copy(
+        update={
+            "versions": record.announced,
+            "default": _default(record.announced, before.default),
+            "since": since,
+        }
+    )
+    if projection is None:  # carried forward: what was known of it stays
+        return route
+    waits = not record.announced and not projection.retired
+    return route.model_copy(
+        update={
+            "default": _default(record.announced, projection.pin),
+            "document": projection.document,
+            "reason": _reason(record) if waits else "",
+        }
+    )
+
+
+def _default(versions: tuple[int, ...], preferred: int | None) -> int | None:
+    """The version that a request without one gets: the preferred one if it serves, else the newest."""
+    if preferred in versions:
+        return preferred
+    return versions[-1] if versions else None
+
+
+def _reason(record: ModelRecord) -> str:
+    """Why nothing is served yet, in words that do not change with every replica that has loaded."""
+    if record.state in ("PENDING", "QUARANTINED") and record.reason:
+        return record.reason[:MAX_REASON]
+    return "it is being loaded"
