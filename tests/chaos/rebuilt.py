@@ -205,7 +205,8 @@ def derived(state):
         projection = documents.project(model, generation=generation)
         numbers = () if projection.retired else rollout.wanted_versions(projection, {})
         for shard in model.shards:
-            projections[f"{shard}/{name}"] = projection.metadata()
+            there = projection.seen_by(shard, home=model.shard)
+            projections[f"{shard}/{name}"] = there.metadata()
             if numbers:
                 entry = serving_config.entry(f"{MOUNT}/{model.base_path}", numbers)
                 configs.setdefault(shard, {})[name] = entry

@@ -35,5 +35,6 @@ def project_model(store: ObjectStore, model: documents.Model, generation: int) -
     for shard in model.shards:
         name = documents.projection_name(shard, model.name.servable)
         if model.versions or store.stat(name) is not None:
-            project(store, model.name.servable, shard, projection)
+            seen = projection.seen_by(shard, home=model.shard)
+            project(store, model.name.servable, shard, seen)
     return model.shards

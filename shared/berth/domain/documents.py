@@ -137,7 +137,10 @@ class Model(Document):
 
 
 class Projection(Document):
-    """A model's document as one shard sees it; `document` is the generation it was made from."""
+    """A model's document as one shard sees it; `document` is the generation it was made from.
+
+    `arriving`: the shard is only the target of a move yet, and the model is at home elsewhere.
+    """
 
     base_path: str
     keep: int
@@ -145,6 +148,11 @@ class Projection(Document):
     retired: bool
     versions: dict[int, Footprint]
     document: int = 0
+    arriving: bool = False
+
+    def seen_by(self, shard: str, *, home: str) -> "Projection":
+        """Return it as one of the model's shards sees it; `home` is the one that serves it."""
+        return self.model_copy(update={"arriving": shard != home})
 
     def metadata(self) -> dict[str, str]:
         """Return it as object metadata."""

@@ -23,7 +23,7 @@ class FirstShards:
 
 @dataclass(frozen=True, slots=True)
 class ModelRow:
-    """A model's document as its listing shows it.
+    """A model's document as its listing shows it. `shards`: its own and, while it moves, its target.
 
     `vacant`: it has no version any more; what it remembers is what was deleted, and needs no shard.
     """
@@ -81,7 +81,7 @@ def stale_projections(
     `projected` maps (shard, servable) to the document's generation noted there.
     """
     return tuple(
-        (shard, row.servable, row.projection)
+        (shard, row.servable, row.projection.seen_by(shard, home=row.shards[0]))
         for row in models
         for shard in row.shards
         if projected.get((shard, row.servable), 0) < row.projection.document

@@ -124,6 +124,7 @@ def _route(
         update={
             "default": _default(record.announced, projection.pin),
             "document": projection.document,
+            "arriving": projection.arriving,
             "reason": _reason(record) if waits else "",
         }
     )

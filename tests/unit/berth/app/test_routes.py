@@ -1,6 +1,8 @@
 """Routes over a whole world: written with what is announced, once, and made anew when they are lost."""
 
+from berth.app import control, projecting
 from berth.domain import documents
+from berth.domain.documents import Model, Projection
 from berth.domain.routing import ShardRoutes
 from tests.unit.berth.app import worlds
 
@@ -51,3 +53,42 @@ def test_lost_and_damaged_routes_are_made_anew():
     world.control.put(NAME, b"{", if_generation=None)
     world.settle()
     assert routes(world)["acme.digits"].versions == before
+
+
+def place(world, **fields):
+    """Write where acme.digits is, and let the tick see to its projections."""
+    name = "models/acme.digits.json"
+    control.change(world.control, name, Model, lambda known: known.model_copy(update=fields))
+    world.settle()
+
+
+def test_a_model_on_its_way_arrives_where_it_is_not_at_home_yet():
+    world = worlds.signed_up(shards=2)
+    world.upload("acme/digits/1")
+    world.settle()
+    home = world.model("acme.digits").shard
+    other = "shard-1" if home == "shard-0" else "shard-0"
+
+    def there(shard):
+        route = world.read(documents.routes_name(shard), ShardRoutes).models.get("acme.digits")
+        return route and (route.versions, route.arriving)
+
+    place(world, target=other)
+    assert there(home) == ((1,), False)
+    assert there(other) == ((1,), True)
+    place(world, shard=other, target=None)
+    assert there(home) is None
+    assert there(other) == ((1,), False)
+
+
+def test_whoever_projects_a_model_tells_its_target_that_it_arrives():
+    world = worlds.serving()
+    model = world.model("acme.digits").model_copy(update={"target": "shard-1"})
+    projecting.project_model(world.control, model, 2**60)
+    found = {
+        shard: Projection.from_metadata(
+            world.control.stat(documents.projection_name(shard, "acme.digits")).metadata
+        ).arriving
+        for shard in ("shard-0", "shard-1")
+    }
+    assert found == {"shard-0": False, "shard-1": True}

@@ -70,6 +70,11 @@ def test_what_no_projection_names_is_carried_forward():
     assert (left.versions, left.default, left.keys) == ((2,), 2, before.keys)
 
 
+def test_a_model_that_moves_here_is_arriving():
+    assert made(projection(1, arriving=True), record(1)).arriving
+    assert not made(projection(1), record(1)).arriving
+
+
 def test_since_tells_when_the_versions_changed_and_nothing_else():
     before = ModelRoute(versions=(1,), default=1, document=5, since="before")
     assert made(projection(1, document=9), record(1), before).since == "before"
