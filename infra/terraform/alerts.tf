@@ -250,6 +250,35 @@ resource "google_monitoring_alert_policy" "restarts" {
   }
 }
 
+resource "google_monitoring_alert_policy" "fleet_full" {
+  display_name          = "Berth: a pool of shards is at its maximum"
+  combiner              = "OR"
+  severity              = "WARNING"
+  notification_channels = local.channels
+
+  conditions {
+    display_name = "It needs more shards than it may have for 15 min"
+
+    condition_prometheus_query_language {
+      query                     = "sum(increase(logging_googleapis_com:user_${google_logging_metric.lines["berth_fleet_full"].name}{monitored_resource=\"cloud_run_revision\"}[5m])) > 0"
+      duration                  = "900s"
+      evaluation_interval       = "60s"
+      disable_metric_validation = true
+    }
+  }
+
+  documentation {
+    mime_type = "text/markdown"
+    content   = <<-EOT
+      What serves goes on serving. New models may wait for room with the reason "shard full".
+
+      1. The line `fleet full` of reconcile_fleet says which pool, and what it needs a shard for.
+      2. Raise `max_shards` of the pool in `fleet/policy.json`, and the node pool's maximum with it.
+      3. docs/operations.md, "How the fleet grows".
+    EOT
+  }
+}
+
 resource "google_monitoring_alert_policy" "nodes" {
   display_name          = "Berth: the serving pool is at its maximum"
   combiner              = "OR"

@@ -52,6 +52,11 @@ locals {
       message     = "restart did not come back"
       labels      = { shard = "EXTRACT(jsonPayload.shard)" }
     }
+    berth_fleet_full = {
+      description = "Ticks that found a pool of shards in need of more than it may have."
+      message     = "fleet full"
+      labels      = { function = "EXTRACT(jsonPayload.function)" }
+    }
     berth_reservations_kept = {
       description = "Reservations in a customer's plan that end by themselves, because they could not be given back."
       message     = "reservation not released"

@@ -4,8 +4,6 @@ Vendor SDKs are imported inside the builders, so that no function pays for what 
 """
 
 import functools
-import random
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +50,6 @@ def on_customer_event() -> "OnCustomerEvent":
         control=_store(given, given.control_bucket),
         outbox=_outbox(given),
         clock=SystemClock(),
-        draw=_draw(),
     )
 
 
@@ -83,7 +80,7 @@ def admit_model() -> "AdmitModel":
         ),
         promotion=Promotion(given.uploads_bucket, _store(given, given.models_bucket)),
         claiming=Claiming(control, outbox, clock),
-        placing=Placing(control, outbox, _draw()),
+        placing=Placing(control, outbox),
         verdicts=verdicts,
         clock=clock,
     )
@@ -214,6 +211,7 @@ def _first(given: settings.FleetSettings) -> "FirstShards":
         replicas_max=given.replicas_max,
         memory_bytes=given.shard_memory_mib * 1024**2,
         max_models=given.shard_max_models,
+        max_count=given.max_shards,
     )
 
 
@@ -221,10 +219,6 @@ def _prices() -> "Prices":
     from berth.domain.prices import Prices
 
     return Prices.decode(Path(__file__).with_name("prices.json").read_text())
-
-
-def _draw() -> Callable[[int], int]:
-    return random.SystemRandom().randrange
 
 
 def _manifests(folder: Path) -> tuple[dict[str, Any], ...]:

@@ -67,6 +67,8 @@ class FleetSettings(Settings):
     """What reconcile_fleet needs besides: the shape of a new fleet."""
 
     first_shards: int = Field(default=2, ge=1, alias="BERTH_FIRST_SHARDS")
+    max_shards: int = Field(default=50, ge=1, alias="BERTH_MAX_SHARDS")
+    """What each pool may grow to where `fleet/policy.json` says nothing else."""
     replicas_min: int = Field(default=2, ge=1, alias="BERTH_REPLICAS_MIN")
     replicas_max: int = Field(default=4, ge=1, alias="BERTH_REPLICAS_MAX")
     shard_memory_mib: int = Field(default=2048, ge=512, alias="BERTH_SHARD_MEMORY_MIB")

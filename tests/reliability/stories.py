@@ -184,7 +184,7 @@ STORIES = (
     ),
     Story(
         "a full shard's model placed anew",
-        after(sign_up, shards=2, max_models=2),
+        after(sign_up, max_models=2, max_shards=2),
         (two_at_once,),
         alike=("acme.first", "acme.second"),
     ),

@@ -1,28 +1,17 @@
 """Calls in a fixed order, so that "dies at its n-th call" means one thing; threads are shown elsewhere."""
 
+import importlib
 from concurrent.futures import Future
 from contextlib import contextmanager
+from pkgutil import iter_modules
 
 import pytest
 import structlog
 
-from berth.app import (
-    admit_version,
-    applying,
-    fleet_observing,
-    foretelling,
-    judging,
-    observing,
-    on_upload,
-    promotion,
-    rooms,
-    sweeping,
-)
+import berth.app
 
-PARALLEL = (
-    *(admit_version, applying, fleet_observing, foretelling, judging, observing),
-    *(on_upload, promotion, rooms, sweeping),
-)
+EVERY = [importlib.import_module(f"berth.app.{m.name}") for m in iter_modules(berth.app.__path__)]
+PARALLEL = [module for module in EVERY if hasattr(module, "ThreadPoolExecutor")]
 
 
 class InOrder:

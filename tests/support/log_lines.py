@@ -101,6 +101,7 @@ def story():
         _damaged(world)
         world.servers.unreachable = set()
         world.revive()
+        _full(world)
         world.control.before = _gone
         world.fleet_tick()
         _edges(world)
@@ -126,6 +127,14 @@ def _damaged(world):
     """An account that does not parse is come upon by a sweep."""
     world.control.put("customers/damaged.json", b"{", if_generation=None)
     world.send("ticks", b'{"sweep": true}')
+    _run(world, 4)
+
+
+def _full(world):
+    """The only shard that is allowed has no room left."""
+    shape = world.read("shards/shard-0/shard.json", Shard).model_copy(update={"max_models": 1})
+    world.control.put("shards/shard-0/shard.json", shape.encode(), if_generation=None)
+    world.send("ticks", b"{}")
     _run(world, 4)
 
 

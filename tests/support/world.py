@@ -58,7 +58,16 @@ __all__ = ["FILES", "MIB", "SHARD_FILE", "Crash", "World"]
 class World(Views, Failures):
     """Buckets, clock, topics, cluster and servers, and every use case wired over them."""
 
-    def __init__(self, *, shards=1, replicas=2, memory=2048 * MIB, max_models=200, load_ticks=1):
+    def __init__(
+        self,
+        *,
+        shards=1,
+        replicas=2,
+        memory=2048 * MIB,
+        max_models=200,
+        load_ticks=1,
+        max_shards=0,
+    ):
         self.clock = MemoryClock()
         self.buckets = MemoryBuckets(self.clock)
         self.uploads, self.models, self.control = map(
@@ -77,7 +86,8 @@ class World(Views, Failures):
             peak_bytes=12 * MIB,
             child_seconds=0.5,
         )
-        self.first = FirstShards(shards, replicas, replicas * 2, memory, max_models)
+        most = max_shards or shards
+        self.first = FirstShards(shards, replicas, replicas * 2, memory, max_models, most)
         self.queue: deque[Delivery] = deque()
         self.outcomes: list[tuple[str, Outcome]] = []
         self.refused: list[tuple[str, Terminal]] = []
@@ -90,16 +100,15 @@ class World(Views, Failures):
         self.install_starter()
 
     def _wire(self) -> None:
-        draw = lambda n: 0  # noqa: E731
         mine = Identity(self, "on_upload")
         self.on_upload = OnUpload(
             "uploads", mine.store("uploads"), mine.store("control"), self._outbox(mine)
         )
         mine = Identity(self, "on_customer_event")
         self.on_customer_event = OnCustomerEvent(
-            mine.store("uploads"), mine.store("control"), self._outbox(mine), self.clock, draw
+            mine.store("uploads"), mine.store("control"), self._outbox(mine), self.clock
         )
-        self.admit_model = self._admit_model(Identity(self, "admit_model"), draw)
+        self.admit_model = self._admit_model(Identity(self, "admit_model"))
         mine = Identity(self, "reconcile_shard")
         self.reconcile_shard = ReconcileShard(
             control=mine.store("control"),
@@ -131,7 +140,7 @@ class World(Views, Failures):
             "ticks": (events.fleet_tick, self.reconcile_fleet),
         }
 
-    def _admit_model(self, mine: Identity, draw) -> AdmitModel:
+    def _admit_model(self, mine: Identity) -> AdmitModel:
         uploads, control, outbox = mine.store("uploads"), mine.store("control"), self._outbox(mine)
         verdicts = Verdicts(uploads)
         judging = Judging(
@@ -141,7 +150,7 @@ class World(Views, Failures):
             probe=mine.probe,
             promotion=Promotion("uploads", mine.store("models")),
             claiming=Claiming(control, outbox, self.clock),
-            placing=Placing(control, outbox, draw),
+            placing=Placing(control, outbox),
             verdicts=verdicts,
             clock=self.clock,
         )

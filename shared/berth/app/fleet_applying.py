@@ -20,10 +20,10 @@ class FleetApplier:
 
     def apply(self, seen: FleetView, made: FleetPlan) -> None:
         """Carry out a plan that was made under the lease. Raises Unavailable when that is about to end."""
-        for shard in made.create:
+        for creation in made.create:
             self.held.check()
-            name = documents.shard_name(shard.shard)
-            control.write(self.control, name, shard, if_generation=0)
+            name = documents.shard_name(creation.shard.shard)
+            control.write(self.control, name, creation.shard, if_generation=0)
         for shard_name, servable, projection in made.repair:
             self.held.check()
             projecting.project(self.control, servable, shard_name, projection)

@@ -42,7 +42,7 @@ class FleetObserver:
             summaries=summaries,
             models=models,
             projected=projected,
-            statuses=self._statuses(fleet_plan.asked(models, projected)),
+            statuses=self._statuses(fleet_plan.asked(models, projected, summaries)),
         )
 
     def _models(self) -> tuple[ModelRow, ...]:

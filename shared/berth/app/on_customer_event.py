@@ -1,5 +1,6 @@
 """on_customer_event: sign-ups, plans and goodbyes -> accounts, starter models and retirements."""
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -24,7 +25,6 @@ class OnCustomerEvent:
     control: ObjectStore
     outbox: Outbox
     clock: Clock
-    draw: Callable[[int], int]
 
     def handle(self, event: CustomerEvent) -> Outcome:
         """Raises InvalidEvent for an unknown plan, Unavailable while there is no shard.
@@ -65,7 +65,8 @@ class OnCustomerEvent:
         known = control.read(self.control, documents.customer_name(event.customer), Customer)
         if known.document is not None:
             return known.document.home_shard
-        chosen = placement.home(rooms.active(self.control), draw=self.draw)
+        choose = functools.partial(placement.home, event.customer)
+        chosen = choose(rooms.settled(self.control, choose))
         if chosen is None:
             raise Unavailable("there is no shard yet: the next tick makes the first ones")
         return chosen

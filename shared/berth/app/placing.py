@@ -1,5 +1,6 @@
 """Placing: an admitted version enters its model's document, and the document its shard."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -9,8 +10,8 @@ from berth.app import owning, rooms
 from berth.domain import accounts, placement
 from berth.domain.documents import AdmittedVersion, Customer, Footprint, Model, Wants
 from berth.domain.errors import Unavailable
-from berth.domain.names import VersionName
-from berth.domain.placement import Decision
+from berth.domain.names import ModelName, VersionName
+from berth.domain.placement import Decision, Room, Wanted
 from berth.ports import ObjectStore, Outbox
 
 log = structlog.get_logger()
@@ -22,7 +23,6 @@ class Placing:
 
     control: ObjectStore
     outbox: Outbox
-    draw: Callable[[int], int]
 
     def place(self, version: VersionName, admitted: AdmittedVersion, account: Customer) -> str:
         """Add the version to its model, project it, ask for a pass; return the shard.
@@ -53,24 +53,43 @@ class Placing:
         """Return a maker of a new model's document: the shard is chosen only if it is needed."""
 
         def make() -> Model:
-            placed = self._placed(admitted.footprint, account.home_shard)
+            placed, shard = self._placed(version.model, admitted.footprint, account)
             return Model(
                 customer=version.model.customer,
                 model=version.model.model,
                 base_path=version.model.folder.rstrip("/"),
                 versions={version.number: admitted},
                 wants=Wants(account_revision=account.state_revision),
-                shard=placed.shard or account.home_shard,
+                shard=shard,
                 placed=placed,
             )
 
         return make
 
-    def _placed(self, footprint: Footprint, home: str) -> Decision:
-        """Choose a shard; the others are looked at only where the home shard has no room."""
-        room = rooms.room(self.control, home)
-        at_home = room is not None and room.fits(footprint)
-        known = (room,) if room and at_home else rooms.active(self.control)
-        decision = placement.place(footprint, known, home=home, draw=self.draw)
+    def _placed(
+        self, name: ModelName, footprint: Footprint, account: Customer
+    ) -> tuple[Decision, str]:
+        """Decide on a shard; return the decision, and the shard: where none has room, the emptiest, which
+        lets it wait with a reason. Others are looked at only where the home shard is not welcome.
+
+        Raises Unavailable while there is no shard at all.
+        """
+        wanted = Wanted(
+            name.servable, footprint, home=account.home_shard, held=self._held(name.customer)
+        )
+        home = rooms.room(self.control, account.home_shard)
+        if home and not (home.against(footprint) or placement.unwelcome(home, wanted)):
+            known: tuple[Room, ...] = (home,)
+        else:
+            known = rooms.settled(self.control, lambda some: placement.place(wanted, some).shard)
+        decision = placement.place(wanted, known)
+        shard = decision.shard or placement.emptiest(known)
+        if shard is None:
+            raise Unavailable("there is no shard yet: the next tick makes the first ones")
         log.info("placed", shard=decision.shard, reason=decision.reason, looked_at=len(known))
-        return decision
+        return decision, shard
+
+    def _held(self, customer: str) -> Counter[str]:
+        """How many models of a customer each shard has: one listing."""
+        listed = self.control.list(f"models/{customer}.")
+        return Counter(stat.metadata.get("shard", "") for stat in listed)

@@ -43,6 +43,8 @@ class ReconcileFleet:
         plan = fleet_plan.make(seen, self.first)
         for late in plan.late:
             log.error("restart did not come back", shard=late, reason=plan.blocked)
+        for reason in plan.short:
+            log.error("fleet full", reason=reason)
         rubbish = self._rubbish(seen.shards) if tick.sweep else Rubbish()
         shards: Mapping[str, Shard] = seen.shards
         idle = plan.empty and rubbish.empty
@@ -57,7 +59,7 @@ class ReconcileFleet:
             Sweeping(self.uploads, self.control, self.outbox, self.clock).sweep()
             self.outbox.request_admission(*rubbish.resume)
         self.outbox.request_shards(*sorted(shards))
-        reason = "; ".join(word for word in (plan.blocked, rubbish.blocked) if word)
+        reason = "; ".join(word for word in (plan.blocked, *plan.short, rubbish.blocked) if word)
         actions = (*plan.actions, *rubbish.told)
         return Outcome("converged" if idle else "changed", actions=actions, reason=reason)
 

@@ -1,17 +1,18 @@
 """Which shards may take models, and how full they are: read from shapes and status summaries."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from berth.app import control
 from berth.domain import documents, rooming
-from berth.domain.documents import Shard
+from berth.domain.documents import Projection, Shard
 from berth.domain.errors import Damaged
 from berth.domain.placement import Room
 from berth.domain.shard_status import Summary
 from berth.ports import ObjectStore
 
 PARALLEL_READS = 16
+MAX_LOOKS = 10  # shards that are looked at anew for one choice; then it stands
 
 
 def shards(store: ObjectStore) -> dict[str, Shard]:
@@ -43,14 +44,35 @@ def summaries(store: ObjectStore, names: Iterable[str]) -> dict[str, Summary]:
 
 
 def active(store: ObjectStore) -> tuple[Room, ...]:
-    """Return the room of each active shard."""
+    """Return the room of each active shard, as old as its last pass."""
     known = shards(store)
     return rooming.rooms(known, summaries(store, known))
 
 
 def room(store: ObjectStore, shard: str) -> Room | None:
-    """Return the room of one shard, None where it is not active."""
-    with ThreadPoolExecutor(1) as pool:
+    """Return the room of one shard, with all that is placed there by now; None where it is not active."""
+    with ThreadPoolExecutor(2) as pool:
         seen = pool.submit(summary, store, shard)
+        placed = pool.submit(store.list, documents.projections_prefix(shard))
         shape = _shape(store, shard)
-        return rooming.room(shape, seen.result()) if shape.state == "active" else None
+        projections = [Projection.from_metadata(stat.metadata) for stat in placed.result()]
+        return rooming.room(shape, seen.result(), projections) if shape.state == "active" else None
+
+
+def settled(store: ObjectStore, choose: Callable[[Sequence[Room]], str | None]) -> tuple[Room, ...]:
+    """Return the rooms of all active shards, with a fresh look at each that a choice among them falls on,
+    until it falls on one that was looked at: of many that choose at once, each sees those before it.
+    """
+    known = {room.shard: room for room in active(store)}
+    looked: set[str] = set()
+    while len(looked) < MAX_LOOKS:
+        chosen = choose(tuple(known.values()))
+        if not chosen or chosen in looked:
+            break
+        looked.add(chosen)
+        fresh = room(store, chosen)
+        if fresh is None:
+            del known[chosen]
+        else:
+            known[chosen] = fresh
+    return tuple(known.values())

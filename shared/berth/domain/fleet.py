@@ -1,24 +1,25 @@
 """The fleet's tick as a pure difference: what is missing, stale or due, from listings alone."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from berth.domain import placement
-from berth.domain.documents import Projection, Shard
+from berth.domain.documents import Footprint, Projection
 from berth.domain.names import ModelName, VersionName
-from berth.domain.placement import Decision, Room
-from berth.domain.shard_status import Summary
+from berth.domain.placement import Decision, Room, Wanted
 
 
 @dataclass(frozen=True, slots=True)
 class FirstShards:
-    """The shape of a new fleet: how many shards, and what each is given."""
+    """The shape of a new fleet: how many shards at first and at most, and what each is given."""
 
     count: int
     replicas_min: int
     replicas_max: int
     memory_bytes: int
     max_models: int
+    max_count: int = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,11 @@ class ModelRow:
     shards: tuple[str, ...]
     projection: Projection
     vacant: bool = False
+
+    @property
+    def customer(self) -> str:
+        """Whose it is."""
+        return self.servable.partition(".")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,22 +61,6 @@ class UploadRow:
     version: VersionName
     newest: int
     complete: bool
-
-
-def missing_shards(known: Mapping[str, Shard], first: FirstShards) -> tuple[Shard, ...]:
-    """Return the first shards that do not exist yet; an existing one is never reshaped."""
-    names = [f"shard-{number}" for number in range(first.count)]
-    return tuple(
-        Shard(
-            shard=name,
-            replicas_min=first.replicas_min,
-            replicas_max=first.replicas_max,
-            memory_bytes=first.memory_bytes,
-            max_models=first.max_models,
-        )
-        for name in names
-        if name not in known
-    )
 
 
 def stale_projections(
@@ -121,29 +111,60 @@ def leavers(
     )
 
 
+def placed(models: Iterable[ModelRow]) -> dict[str, list[Projection]]:
+    """Return the projections of what is placed on each shard; a moving model is on both."""
+    found: dict[str, list[Projection]] = {}
+    for row in models:
+        for shard in row.shards:
+            found.setdefault(shard, []).append(row.projection)
+    return found
+
+
+def held(models: Iterable[ModelRow]) -> dict[str, Counter[str]]:
+    """Return how many models of each customer each shard has."""
+    found: dict[str, Counter[str]] = {}
+    for row in models:
+        found.setdefault(row.customer, Counter())[row.shards[0]] += 1
+    return found
+
+
+def waiting(
+    models: Iterable[ModelRow], unplaced: Mapping[str, Sequence[str]]
+) -> tuple[tuple[str, ModelRow, Footprint], ...]:
+    """Return (shard, row, footprint of its newest version) of what its shard has no room for: `unplaced`
+    names by shard what never served there.
+    """
+    by_name = {row.servable: row for row in models}
+    found = []
+    for shard, servables in sorted(unplaced.items()):
+        for row in (by_name[name] for name in servables if name in by_name):
+            versions = row.projection.versions
+            if row.shards == (shard,) and versions:
+                found.append((shard, row, versions[max(versions)]))
+    return tuple(found)
+
+
 def replacements(
-    models: Sequence[ModelRow], summaries: Mapping[str, Summary], rooms: Sequence[Room]
+    models: Sequence[ModelRow],
+    waiting: Iterable[tuple[str, ModelRow, Footprint]],
+    rooms: Sequence[Room],
 ) -> tuple[Replacement, ...]:
     """Return new places for models that never served because their shard is full.
 
     Each goes where it fits best; what fits nowhere stays PENDING with its reason.
     """
     left = {room.shard: room for room in rooms}
+    customers = held(models)
     found = []
-    by_name = {row.servable: row for row in models}
-    for shard, summary in sorted(summaries.items()):
-        for servable in summary.unplaced:
-            row = by_name.get(servable)
-            if row is None or row.shards != (shard,) or not row.projection.versions:
-                continue
-            newest = row.projection.versions[max(row.projection.versions)]
-            others = [room for room in left.values() if room.shard != shard]
-            placed = placement.place(newest, others, home="", draw=lambda _: 0)
-            if placed.shard:
-                left[placed.shard] = left[placed.shard].taking(newest)
-                reason = f"{shard} had no room for it; {placed.reason}"
-                why = placed.model_copy(update={"reason": reason})
-                found.append(Replacement(servable, shard, why))
+    for shard, row, newest in waiting:
+        others = [room for room in left.values() if room.shard != shard]
+        placed = placement.place(Wanted(row.servable, newest, held=customers[row.customer]), others)
+        if placed.shard:
+            left[placed.shard] = left[placed.shard].taking(newest)
+            customers[row.customer].update({placed.shard: 1, shard: -1})
+            reason = f"{shard} had no room for it; {placed.reason}"
+            why = placed.model_copy(update={"reason": reason})
+            found.append(Replacement(row.servable, shard, why))
     return tuple(found)
 
 

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from berth.domain import fleet, restarts, rooming
-from berth.domain.documents import Policy, Projection, Shard
+from berth.domain import fleet, growth, restarts, rooming
+from berth.domain.documents import Footprint, Policy, Projection, Shard
 from berth.domain.fleet import FirstShards, ModelRow
+from berth.domain.growth import Creation, Growth
 from berth.domain.placement import Room
 from berth.domain.shard_status import ShardStatus, Summary
 
@@ -32,15 +33,20 @@ class FleetView:
 
     @property
     def rooms(self) -> tuple[Room, ...]:
-        """The room of each active shard."""
-        return rooming.rooms(self.shards, self.summaries)
+        """The room of each active shard, with all that is placed there by now."""
+        return rooming.rooms(self.shards, self.summaries, fleet.placed(self.models))
+
+    @property
+    def unplaced(self) -> dict[str, tuple[str, ...]]:
+        """What waits for room without ever having served, by shard."""
+        return {shard: status.unplaced for shard, status in self.statuses.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class FleetPlan:
-    """What a tick found to do; empty on an idle fleet."""
+    """What a tick found to do; empty on an idle fleet. `short` tells what a bound keeps from being done."""
 
-    create: tuple[Shard, ...] = ()
+    create: tuple[Creation, ...] = ()
     repair: tuple[tuple[str, str, Projection], ...] = ()
     restart: tuple[str, ...] = ()
     replace: tuple[fleet.Replacement, ...] = ()
@@ -48,6 +54,7 @@ class FleetPlan:
     evidence: Mapping[str, str] = field(default_factory=dict)
     blocked: str = ""
     late: tuple[str, ...] = ()
+    short: tuple[str, ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -58,7 +65,7 @@ class FleetPlan:
     def actions(self) -> tuple[str, ...]:
         """What is to be done, in words."""
         return (
-            *(f"create {shard.shard}" for shard in self.create),
+            *(f"create {made.shard.shard}: {made.reason}" for made in self.create),
             *(_restarted(shard, self.evidence.get(shard, "")) for shard in self.restart),
             *(f"place {move.servable} on {move.target}" for move in self.replace),
             *(f"drop {servable} from {shard}" for shard, servable in self.drop),
@@ -66,27 +73,48 @@ class FleetPlan:
         )
 
 
-def asked(models: Sequence[ModelRow], projected: Mapping[tuple[str, str], int]) -> tuple[str, ...]:
+def asked(
+    models: Sequence[ModelRow],
+    projected: Mapping[tuple[str, str], int],
+    summaries: Mapping[str, Summary],
+) -> tuple[str, ...]:
     """Return the shards whose whole status document a plan needs, in order."""
-    return tuple(sorted({shard for shard, _, _ in fleet.leavers(models, projected)}))
+    leaving = {shard for shard, _, _ in fleet.leavers(models, projected)}
+    full = {shard for shard, summary in summaries.items() if summary.unplaced}
+    return tuple(sorted(leaving | full))
 
 
 def make(seen: FleetView, first: FirstShards) -> FleetPlan:
     """Return what the fleet needs now."""
     wave = restarts.wave(seen.shards, seen.summaries, policy=seen.policy, now=seen.now)
+    waiting = fleet.waiting(seen.models, seen.unplaced)
+    rooms = seen.rooms
+    grown = _growth(seen, rooms, waiting, first)
+    made = {creation.shard.shard: creation.shard for creation in grown.create}
     return FleetPlan(
-        create=fleet.missing_shards(seen.shards, first),
+        create=grown.create,
         repair=(
             *fleet.stale_projections(seen.models, seen.projected),
             *fleet.misplaced_projections(seen.models, seen.projected),
         ),
         restart=wave.restart,
-        replace=fleet.replacements(seen.models, seen.summaries, seen.rooms),
+        replace=fleet.replacements(seen.models, waiting, (*rooms, *rooming.rooms(made, {}))),
         drop=_let_go(seen),
         evidence=wave.evidence,
         blocked=wave.blocked,
         late=wave.late,
+        short=grown.short,
     )
+
+
+def _growth(
+    seen: FleetView,
+    rooms: Sequence[Room],
+    waiting: Sequence[tuple[str, ModelRow, Footprint]],
+    first: FirstShards,
+) -> Growth:
+    unplaced = {row.servable: footprint for _, row, footprint in waiting}
+    return growth.make(growth.pools(seen.shards, rooms, unplaced, seen.policy), seen.shards, first)
 
 
 def _let_go(seen: FleetView) -> tuple[tuple[str, str], ...]:

@@ -60,7 +60,7 @@ def foretell(
         steps,
         at=seen.now,
         basis=foretelling.basis(rates.prices, rates.machine),
-        blocked=made.blocked,
+        blocked="; ".join(word for word in (made.blocked, *made.short) if word),
         late=made.late,
     )
 
@@ -71,12 +71,13 @@ def touched(made: FleetPlan) -> tuple[str, ...]:
 
 
 def _created(scene: Scene) -> Iterator[Step]:
-    for shape in scene.made.create:
+    for creation in scene.made.create:
+        shape = creation.shard
         yield Step(
             kind="create",
             subject=shape.shard,
             shard=shape.shard,
-            reason="it is one of the first shards and does not exist",
+            reason=creation.reason,
             dollars_a_month=scene.rates.shard_month(shape),
         )
 

@@ -5,9 +5,27 @@ from pydantic import Field
 from berth.domain.canonical import Document
 
 
+class PoolPolicy(Document):
+    """How many shards a pool may have, and the shape of a new one; None is what is deployed.
+
+    A pool grows before it is full: `headroom_percent` of its bytes and of its models stay free, and half
+    a shard at least.
+    """
+
+    min_shards: int | None = Field(default=None, ge=1)
+    max_shards: int | None = Field(default=None, ge=1)
+    headroom_percent: int = Field(default=2, ge=0, le=90)
+    replicas_min: int | None = Field(default=None, ge=1)
+    replicas_max: int | None = Field(default=None, ge=1)
+    memory_bytes: int | None = Field(default=None, gt=0)
+    max_models: int | None = Field(default=None, ge=1)
+
+
 class Policy(Document):
-    """When servers are restarted, and how long what was given up is kept: the operator's
-    `fleet/policy.json`. Hours are UTC.
+    """When servers are restarted, how long what was given up is kept, and how the fleet grows: the
+    operator's `fleet/policy.json`. Hours are UTC.
+
+    `common` is the pool of everybody.
 
     A closed account can be restored for `grace_seconds`; what was deleted, and bytes that nothing
     names, stay for `garbage_seconds`.
@@ -26,3 +44,4 @@ class Policy(Document):
     evidence_per_day: int = Field(default=24, ge=0)
     grace_seconds: int = Field(default=7 * 86_400, ge=1)
     garbage_seconds: int = Field(default=86_400, ge=1)
+    common: PoolPolicy = PoolPolicy()

@@ -1,25 +1,43 @@
-"""How much room each shard has, from its desired shape and its observed summary."""
+"""How much room each shard has: from its desired shape, what was observed, and what is placed there.
 
-from collections.abc import Mapping
+What was observed is as old as the last pass; what was placed since counts from the moment it is in a
+document.
+"""
 
-from berth.domain.documents import Shard
-from berth.domain.placement import BASE_BYTES, Room
+from collections.abc import Iterable, Mapping
+
+from berth.domain import placement, rollout
+from berth.domain.documents import Projection, Shard
+from berth.domain.placement import Room
 from berth.domain.shard_status import Summary
 
 
-def rooms(known: Mapping[str, Shard], summaries: Mapping[str, Summary]) -> tuple[Room, ...]:
-    """Return the room of each active shard."""
+def rooms(
+    known: Mapping[str, Shard],
+    summaries: Mapping[str, Summary],
+    placed: Mapping[str, Iterable[Projection]] | None = None,
+) -> tuple[Room, ...]:
+    """Return the room of each active shard; `placed` are the projections of what is placed there."""
     return tuple(
-        room(shape, summaries.get(name)) for name, shape in known.items() if shape.state == "active"
+        room(shape, summaries.get(name), (placed or {}).get(name, ()))
+        for name, shape in known.items()
+        if shape.state == "active"
     )
 
 
-def room(shape: Shard, seen: Summary | None) -> Room:
+def room(shape: Shard, seen: Summary | None, placed: Iterable[Projection] = ()) -> Room:
     """Return the room of one shard; `seen` is None before its first pass."""
+    versions = [
+        [projection.versions[n] for n in rollout.wanted_versions(projection, {})]
+        for projection in placed
+        if not projection.retired
+    ]
+    used = placement.needed_bytes(footprint for some in versions for footprint in some)
+    capacity = seen.capacity if seen else None
     return Room(
         shard=shape.shard,
-        models=seen.capacity.models if seen else 0,
+        models=max(sum(bool(some) for some in versions), capacity.models if capacity else 0),
         max_models=shape.max_models,
-        used_bytes=seen.capacity.bytes if seen else BASE_BYTES,
+        used_bytes=max(used, capacity.bytes if capacity else 0),
         bound_bytes=shape.memory_bytes,
     )

@@ -97,6 +97,15 @@ class ShardStatus(Document):
     restart_at: str = ""
     deaths: tuple[str, ...] = ()
 
+    @property
+    def unplaced(self) -> tuple[str, ...]:
+        """The servables that never served here, because there is no room."""
+        return tuple(
+            name
+            for name, record in self.models.items()
+            if record.reason.startswith(FULL) and not record.announced
+        )
+
     def summary(self, shard: str) -> "Summary":
         """Return what a listing of the fleet needs to know."""
         serving = [replica for replica in self.replicas if replica.ready]
@@ -107,11 +116,7 @@ class ShardStatus(Document):
             ready=len(serving),
             oldest_start=min((r.started_at for r in self.replicas if r.started_at), default=""),
             rollouts=sum(record.state == "LOADING" for record in self.models.values()),
-            unplaced=tuple(
-                name
-                for name, record in self.models.items()
-                if record.reason.startswith(FULL) and not record.announced
-            )[:SHOWN_UNPLACED],
+            unplaced=self.unplaced[:SHOWN_UNPLACED],
             evidence=tuple(sorted({r.evidence.split(":")[0] for r in self.replicas if r.evidence})),
         )
 

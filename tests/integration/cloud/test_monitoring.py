@@ -46,6 +46,7 @@ COUNTED = {
     "replica replaced": {"berth_replicas_replaced"},
     "memory unknown": {"berth_memory_unknown"},
     "restart did not come back": {"berth_restarts_late"},
+    "fleet full": {"berth_fleet_full"},
     "reservation not released": {"berth_reservations_kept"},
     "damaged document": {"berth_documents_damaged"},
     "answer not written": {"berth_answers_unwritten"},
@@ -66,6 +67,7 @@ WATCHED = {
     },
     "Berth: a shard lacks replicas": {"kubernetes.io/container/restart_count", *STATE},
     "Berth: a restart did not come back": {"logging.googleapis.com/user/berth_restarts_late"},
+    "Berth: a pool of shards is at its maximum": {"logging.googleapis.com/user/berth_fleet_full"},
     "Berth: the serving pool is at its maximum": {"kubernetes.io/node/cpu/allocatable_cores"},
     "Berth: models answer with errors": {":tensorflow:serving:request_count"},
 }

@@ -96,7 +96,7 @@ def what_the_tick_mends():
 
 
 def two_models_for_one_place():
-    world = signed_up(shards=2, max_models=2)
+    world = signed_up(max_models=2, max_shards=2)
     world.upload("acme/digits/1")
     world.upload("acme/more/1")
     world.settle()

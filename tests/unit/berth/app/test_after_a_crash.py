@@ -152,7 +152,7 @@ def test_what_was_being_admitted_while_the_account_was_closed_is_retired_with_it
 
 
 def test_a_model_placed_anew_leaves_nothing_behind_though_the_tick_died():
-    world = worlds.signed_up(shards=2, max_models=2)
+    world = worlds.signed_up(shards=1, max_models=2, max_shards=2)
     world.upload("acme/first/1")
     world.upload("acme/second/1")
     world.run()

@@ -3,21 +3,12 @@
 import pytest
 
 from berth.domain import fleet
-from berth.domain.documents import Footprint, Projection, Shard
-from berth.domain.fleet import FirstShards, ModelRow, UploadRow
+from berth.domain.documents import Footprint, Projection
+from berth.domain.fleet import ModelRow, UploadRow
 from berth.domain.names import ModelName, VersionName
 from berth.domain.placement import BASE_BYTES, Room
-from berth.domain.shard_status import Capacity, Summary
 
 NAME = ModelName("acme", "digits")
-FIRST = FirstShards(count=2, replicas_min=2, replicas_max=4, memory_bytes=1, max_models=200)
-
-
-def test_missing_shards_are_made_and_existing_ones_never_reshaped():
-    both = fleet.missing_shards({}, FIRST)
-    assert [s.shard for s in both] == ["shard-0", "shard-1"]
-    mine = {"shard-0": Shard(shard="shard-0", memory_bytes=99), "other": both[0]}
-    assert [s.shard for s in fleet.missing_shards(mine, FIRST)] == ["shard-1"]
 
 
 def row(*shards, document=5):
@@ -60,19 +51,6 @@ def test_unheard_wishes(heard, due):
     assert len(fleet.unheard({NAME: 4}, heard)) == due
 
 
-def full(shard, *unplaced):
-    capacity = Capacity(models=1, max_models=1, bytes=BASE_BYTES, bound_bytes=2**31)
-    return Summary(
-        shard=shard,
-        capacity=capacity,
-        replicas=2,
-        ready=2,
-        oldest_start="",
-        rollouts=0,
-        unplaced=unplaced,
-    )
-
-
 def waiting(servable, shard, size=2**20):
     footprint = Footprint(resident_bytes=size, peak_bytes=size, load_seconds=1)
     projection = Projection(
@@ -87,14 +65,15 @@ def room(shard, models, max_models=2):
 
 def test_what_its_shard_has_no_room_for_goes_where_there_is_room_until_that_is_full():
     rows = [waiting("acme.a", "shard-0"), waiting("acme.b", "shard-0")]
-    summaries = {"shard-0": full("shard-0", "acme.a", "acme.b")}
+    unplaced = {"shard-0": ("acme.a", "acme.b")}
     rooms = [room("shard-0", 2), room("shard-1", 1)]
-    (only,) = fleet.replacements(rows, summaries, rooms)
+    (only,) = fleet.replacements(rows, fleet.waiting(rows, unplaced), rooms)
     assert (only.servable, only.shard, only.target) == ("acme.a", "shard-0", "shard-1")
     assert only.placed.reason == "shard-0 had no room for it; no other shard has room"
 
 
 def test_what_moved_meanwhile_or_fits_nowhere_stays():
     rows = [waiting("acme.a", "shard-1"), waiting("acme.b", "shard-0", size=2**32)]
-    summaries = {"shard-0": full("shard-0", "acme.a", "acme.b", "acme.gone")}
-    assert fleet.replacements(rows, summaries, [room("shard-0", 2), room("shard-1", 0)]) == ()
+    unplaced = {"shard-0": ("acme.a", "acme.b", "acme.gone")}
+    rooms = [room("shard-0", 2), room("shard-1", 0)]
+    assert fleet.replacements(rows, fleet.waiting(rows, unplaced), rooms) == ()

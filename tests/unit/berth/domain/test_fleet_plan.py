@@ -45,16 +45,20 @@ def test_a_fleet_as_it_should_be_needs_nothing():
 
 
 @pytest.mark.parametrize(
-    "field", [name for name in FleetPlan.__slots__ if name not in ("evidence", "blocked", "late")]
+    "field",
+    [name for name in FleetPlan.__slots__ if name not in ("evidence", "blocked", "late", "short")],
 )
 def test_whatever_is_to_be_done_is_not_nothing(field):
     assert not FleetPlan(**{field: (object(),)}).empty
 
 
-def test_only_shards_that_are_to_let_go_are_asked_for_their_whole_status():
+def test_only_shards_that_are_to_let_go_or_are_full_are_asked_for_their_whole_status():
     models = [row("acme.a", "shard-1"), row("acme.b", "shard-0")]
     projected = {("shard-0", "acme.a"): 5, ("shard-1", "acme.a"): 5, ("shard-0", "acme.b"): 5}
-    assert fleet_plan.asked(models, projected) == ("shard-0",)
+    assert fleet_plan.asked(models, projected, {}) == ("shard-0",)
+    full = {name: record().summary(name) for name in SHARDS}
+    full["shard-1"] = full["shard-1"].model_copy(update={"unplaced": ("acme.a",)})
+    assert fleet_plan.asked([], {}, full) == ("shard-1",)
 
 
 @pytest.mark.parametrize(
@@ -76,4 +80,5 @@ def test_a_projection_goes_when_its_shard_said_that_it_let_go(statuses, dropped)
 def test_a_plan_says_what_it_does():
     projected = {("shard-0", "acme.a"): 4}
     made = fleet_plan.make(view([row("acme.a", "shard-1")], projected, shards={}), FIRST)
-    assert made.actions == ("create shard-0", "repair 2 projections")
+    reason = "the common pool has at least 1 shards"
+    assert made.actions == (f"create shard-0: {reason}", "repair 2 projections")
