@@ -3,7 +3,7 @@
 Every read returns everything or raises: unknown is not absent.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -185,4 +185,39 @@ class Outbox(Protocol):
 
     def request_shards(self, *shards: str) -> None:
         """Ask reconcile_shard for a pass over each; returns when the requests are stored."""
+        ...
+
+
+class Replicas(Protocol):
+    """Where the shards' replicas are, kept up to date by a watch."""
+
+    def ready(self) -> Mapping[str, tuple[str, ...]]:
+        """Return the addresses of the replicas that take traffic, by shard, each in order.
+
+        What was known last, however old. Raises Unavailable until everything was read once.
+        """
+        ...
+
+    def wait(self, seconds: float) -> None:
+        """Return as soon as `ready` may differ from what it returned last, at most after `seconds`."""
+        ...
+
+
+class Envoy(Protocol):
+    """The door beside us: the files that it reads, and what it knows."""
+
+    def files(self) -> Mapping[str, bytes]:
+        """Return all files by name, with slashes for folders."""
+        ...
+
+    def write(self, name: str, data: bytes) -> None:
+        """Put a file in place whole: a reader sees the old or the new one."""
+        ...
+
+    def remove(self, name: str) -> None:
+        """Take a file away; one that is not there is no error."""
+        ...
+
+    def clusters(self) -> Set[str]:
+        """Return the names of the clusters that requests can be sent to. Raises Unavailable."""
         ...

@@ -85,6 +85,40 @@ class StatusSettings(FleetSettings):
     """The boot disk of a serving node."""
 
 
+class RouterSettings(BaseSettings):
+    """What a router's sidecar needs: one bucket, one namespace, and where its Envoy stands."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    project: str = Field(alias="GOOGLE_CLOUD_PROJECT")
+    control_bucket: str = Field(alias="BERTH_CONTROL_BUCKET")
+    storage_emulator: str = Field(default="", alias="STORAGE_EMULATOR_HOST")
+    """Set by the local stack: no credentials are used."""
+    namespace: str = Field(alias="BERTH_NAMESPACE")
+    cluster_endpoint: str = Field(
+        default="https://kubernetes.default.svc", alias="BERTH_CLUSTER_ENDPOINT"
+    )
+    cluster_authority_file: str = Field(
+        default="/var/run/secrets/kubernetes.io/serviceaccount/ca.crt",
+        alias="BERTH_CLUSTER_AUTHORITY_FILE",
+    )
+    """A PEM certificate that the API server's own must come from."""
+    cluster_token_file: str = Field(
+        default="/var/run/secrets/kubernetes.io/serviceaccount/token",
+        alias="BERTH_CLUSTER_TOKEN_FILE",
+    )
+    folder: str = Field(default="/run/berth/door", alias="BERTH_DOOR_FOLDER")
+    """Where Envoy's files are, on a volume in memory that both containers see."""
+    admin: str = Field(default="/run/berth/admin/admin.sock", alias="BERTH_DOOR_ADMIN")
+    """Envoy's admin interface: a Unix socket."""
+    address: str = Field(alias="BERTH_DOOR_ADDRESS")
+    """The address that Envoy listens on: the pod's."""
+    port: int = Field(default=8080, alias="BERTH_DOOR_PORT")
+    health_port: int = Field(default=9902, alias="BERTH_DOOR_HEALTH_PORT")
+    heap_mib: int = Field(default=512, ge=128, alias="BERTH_DOOR_HEAP_MIB")
+    """Of Envoy: near it, requests are turned away."""
+
+
 S = TypeVar("S", bound=BaseSettings)
 
 

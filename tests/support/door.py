@@ -176,7 +176,9 @@ class Door:
     def admin(self, method, path):
         with socket.socket(socket.AF_UNIX) as client:
             client.connect(self.site.admin)
-            client.sendall(f"{method} {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
+            client.sendall(
+                f"{method} {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode()
+            )
             return b"".join(iter(lambda: client.recv(65536), b"")).decode()
 
     def wait(self, condition, seconds=30):

@@ -5,14 +5,18 @@ and their pods; and the routing table, one small file a model that the Lua filte
 request, so that a change costs the same in a fleet of ten models and of ten thousand.
 """
 
-from collections.abc import Mapping, Sequence
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from berth.domain import door_clusters, door_listener, door_table, quotas
+from berth.domain.errors import Damaged
 from berth.domain.routing import ShardRoutes
 
 LISTENERS, CLUSTERS = "lds.json", "cds.json"
 ENDPOINTS = "eds/"
+_KINDS = tuple(f"{kind}-" for kind in door_clusters.PORTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,7 @@ class Doorway:
     What is added becomes known from the left to the right, what is taken away from the right to the left.
     """
 
+    shards: frozenset[str]
     endpoints: Mapping[str, bytes]
     listing: Mapping[str, bytes]
     table: Mapping[str, bytes]
@@ -54,15 +59,36 @@ def render(site: Site, fleet: Sequence[ShardRoutes], pods: Mapping[str, Sequence
         for shard in shards
         for name, data in door_clusters.endpoints(shard, ready[shard]).items()
     }
-    folder = f"{site.folder}/{ENDPOINTS}"
+    told = (site.address, site.port)
     return Doorway(
+        shards=frozenset(shards),
         endpoints=endpoints,
         listing={
-            CLUSTERS: door_clusters.clusters(shards, folder),
-            LISTENERS: door_listener.listeners((site.address, site.port), script(site), site.rates),
+            CLUSTERS: clusters(site, shards),
+            LISTENERS: door_listener.listeners(told, script(site), site.rates),
         },
         table=door_table.table(fleet, ready),
     )
+
+
+def clusters(site: Site, shards: Iterable[str]) -> bytes:
+    """The clusters' file for these shards."""
+    return door_clusters.clusters(sorted(shards), f"{site.folder}/{ENDPOINTS}")
+
+
+def known(data: bytes) -> frozenset[str]:
+    """The shards of a clusters' file; none of one that was never written. Raises Damaged."""
+    try:
+        names = [one["name"] for one in json.loads(data or b'{"resources":[]}')["resources"]]
+    except (ValueError, TypeError, KeyError) as error:
+        raise Damaged("not a clusters' file") from error
+    return frozenset(name.partition("-")[2] for name in names)
+
+
+def reachable(clusters: Set[str]) -> frozenset[str]:
+    """The shards both of whose clusters are among these."""
+    found = Counter(one.partition("-")[2] for one in clusters if one.startswith(_KINDS))
+    return frozenset(shard for shard, count in found.items() if count == len(_KINDS))
 
 
 def script(site: Site) -> str:

@@ -28,6 +28,12 @@ def table(fleet: Sequence[ShardRoutes], ready: Mapping[str, Sequence[str]]) -> d
     return found
 
 
+def shard_of(data: bytes) -> str | None:
+    """The shard that a model's file names; None for a customer's."""
+    word, _, shard = data.partition(b"\n")[0].decode().partition(" ")
+    return shard if word == "shard" else None
+
+
 def _by_model(fleet: Sequence[ShardRoutes]) -> dict[str, list[tuple[str, ModelRoute]]]:
     found: dict[str, list[tuple[str, ModelRoute]]] = {}
     for routes in fleet:

@@ -156,7 +156,9 @@ def head(path=f"{CHURN}:predict", *lines):
 
 def test_two_keys_are_no_key(standing):
     keys = [f"Authorization: Bearer {door.key(name)}" for name in ("acme", "globex")]
-    answer = raw(standing[0].address, head(f"{CHURN}:predict", *keys) + b"Content-Length: 0\r\n\r\n")
+    answer = raw(
+        standing[0].address, head(f"{CHURN}:predict", *keys) + b"Content-Length: 0\r\n\r\n"
+    )
     assert answer.startswith("HTTP/1.1 401")
 
 
