@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from berth.domain import accounts, admission, canonical, documents
+from berth.domain import accounts, admission, canonical, documents, rooming
 from berth.domain.errors import Conflict, NotFound, Unavailable
 from berth.ports import ObjectStore
 
@@ -61,9 +61,12 @@ def write(
     """Write a document if its generation still is the one observed. Raises Conflict.
 
     A model's document carries its projection and its size as metadata, so that one listing shows all of
-    them; an account whether it is closed and not erased whole, an admission that its number is used for ever.
+    them; a shard's shape itself; an account whether it is closed and not erased whole, an admission that
+    its number is used for ever.
     """
     metadata: dict[str, str] | None = None
+    if isinstance(document, documents.Shard):
+        metadata = rooming.note(document)
     if isinstance(document, documents.Customer):
         metadata = {"left": "1" if accounts.left(document) else ""}
     if isinstance(document, documents.Admission):

@@ -1,4 +1,4 @@
-"""Observing the fleet: shapes, summaries and listings; a whole status only where the plan asks for it."""
+"""Observing the fleet: two listings, by pages; a whole status only where the plan asks for it."""
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -31,18 +31,19 @@ class FleetObserver:
         Raises Damaged for a shard without a shape. A model whose document does not parse is left out and
         reported: its shards carry it on, and the others are looked after.
         """
-        shards = rooms.shards(self.control)
-        summaries = rooms.summaries(self.control, shards)
-        policy = control.read(self.control, documents.POLICY, Policy).document
-        models, projected = self._models(), self._projected(shards)
+        with ThreadPoolExecutor(2) as pool:
+            listed = pool.submit(rooms.look, self.control)
+            models = self._models()
+            policy = control.read(self.control, documents.POLICY, Policy).document
+            found = listed.result()
         return FleetView(
             now=self.clock.now(),
             policy=policy or Policy(),
-            shards=shards,
-            summaries=summaries,
+            shards=found.shards,
+            summaries=found.summaries,
             models=models,
-            projected=projected,
-            statuses=self._statuses(fleet_plan.asked(models, projected, summaries)),
+            projected=found.projected,
+            statuses=self._statuses(fleet_plan.asked(models, found.projected, found.summaries)),
         )
 
     def _models(self) -> tuple[ModelRow, ...]:
@@ -53,18 +54,6 @@ class FleetObserver:
             except Damaged as error:
                 log.error("damaged document", model=stat.name, reason=str(error))
         return tuple(rows)
-
-    def _projected(self, shards: Iterable[str]) -> dict[tuple[str, str], int]:
-        found = {}
-        with ThreadPoolExecutor(rooms.PARALLEL_READS) as pool:
-            asked = list(shards)
-            prefixes = [documents.projections_prefix(shard) for shard in asked]
-            listed = pool.map(self.control.list, prefixes)
-            for shard, prefix, stats in zip(asked, prefixes, listed, strict=True):
-                for stat in stats:
-                    key = (shard, stat.name.removeprefix(prefix))
-                    found[key] = int(stat.metadata.get("document", "0"))
-        return found
 
     def _statuses(self, shards: Iterable[str]) -> dict[str, ShardStatus]:
         """Read each of these shards' status once; a shard that had no pass has none."""

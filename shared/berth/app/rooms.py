@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 from berth.app import control
 from berth.domain import documents, rooming
@@ -12,12 +13,51 @@ from berth.domain.shard_status import Summary
 from berth.ports import ObjectStore
 
 PARALLEL_READS = 16
+SHARDS = "shards/"
 MAX_LOOKS = 10  # shards that are looked at anew for one choice; then it stands
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What one listing of all shards' folders tells: their shapes, the summaries of those that had a
+    pass, and by (shard, servable) the generation of the document that is projected there.
+    """
+
+    shards: dict[str, Shard]
+    summaries: dict[str, Summary]
+    projected: dict[tuple[str, str], int]
+
+
+def look(store: ObjectStore) -> Listed:
+    """List the shards' folders once; a shape is read only where its metadata does not tell it.
+
+    Raises Damaged for a folder without a shape.
+    """
+    shapes: dict[str, Shard | None] = {}
+    found = Listed({}, {}, {})
+    folders: set[str] = set()
+    for stat in store.list(SHARDS):
+        shard, _, rest = stat.name.removeprefix(SHARDS).partition("/")
+        folders.add(shard)
+        if rest == "shard.json":
+            shapes[shard] = rooming.noted_shape(stat.metadata)
+        elif rest == "status.json":
+            found.summaries[shard] = rooming.noted_summary(stat.metadata)
+        elif rest.startswith("models/"):
+            servable = rest.removeprefix("models/")
+            found.projected[shard, servable] = int(stat.metadata.get("document", "0"))
+    told = {name: shape for name, shape in shapes.items() if shape is not None}
+    read = _shapes(store, sorted(folders - told.keys()))
+    found.shards.update(sorted((told | read).items()))
+    return found
 
 
 def shards(store: ObjectStore) -> dict[str, Shard]:
     """Return the desired shape of every shard, by name. A folder without a shape is an error."""
-    names = sorted(folder.rstrip("/") for folder in store.folders("shards/"))
+    return _shapes(store, sorted(folder.rstrip("/") for folder in store.folders(SHARDS)))
+
+
+def _shapes(store: ObjectStore, names: Sequence[str]) -> dict[str, Shard]:
     with ThreadPoolExecutor(PARALLEL_READS) as pool:
         return dict(zip(names, pool.map(lambda name: _shape(store, name), names), strict=True))
 
@@ -32,7 +72,7 @@ def _shape(store: ObjectStore, shard: str) -> Shard:
 def summary(store: ObjectStore, shard: str) -> Summary | None:
     """Return a shard's observed summary, or None before its first pass."""
     stat = store.stat(documents.status_name(shard))
-    return Summary.decode(stat.metadata["summary"]) if stat is not None else None
+    return rooming.noted_summary(stat.metadata) if stat is not None else None
 
 
 def summaries(store: ObjectStore, names: Iterable[str]) -> dict[str, Summary]:

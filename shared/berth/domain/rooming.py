@@ -11,6 +11,28 @@ from berth.domain.documents import Projection, Shard
 from berth.domain.placement import Room
 from berth.domain.shard_status import Summary
 
+# Custom metadata is bounded to 8 KiB; the rest of it is for what others may add.
+SHAPE_BYTES = 4096
+
+
+def note(shape: Shard) -> dict[str, str]:
+    """Return a shape as metadata of its own document; nothing where it is too long for that."""
+    text = shape.encode().decode().rstrip()
+    return {"shape": text} if len(text.encode()) <= SHAPE_BYTES else {}
+
+
+def noted_shape(metadata: Mapping[str, str]) -> Shard | None:
+    """Return the shape noted in metadata; None where there is none: the document must be read.
+
+    Raises Damaged.
+    """
+    return Shard.decode(metadata["shape"]) if "shape" in metadata else None
+
+
+def noted_summary(metadata: Mapping[str, str]) -> Summary:
+    """Return the summary noted in a status document's metadata. Raises Damaged."""
+    return Summary.decode(metadata.get("summary", ""))
+
 
 def rooms(
     known: Mapping[str, Shard],

@@ -1,0 +1,1 @@
+"""Large fleets without a stack, simulated and measured."""
