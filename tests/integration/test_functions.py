@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from berth.settings import FleetSettings
 from infra import bundle, functions
 from tests.support import access
 from tests.support.bundled import NO_EVENT, Bundled, cloud_event
@@ -71,6 +72,12 @@ def test_missing_settings_are_named_all_together_and_the_event_comes_again(name,
     assert (line["severity"], line["outcome"]) == ("WARNING", "redelivered")
     needed = {key for key in TABLE[name].environment if key != "BERTH_IMAGE_REGISTRY"}
     assert [key for key in needed if key not in line["reason"]] == []
+
+
+def test_status_tells_the_plan_of_the_fleet_that_reconcile_fleet_looks_after():
+    shape = {field.alias for field in FleetSettings.model_fields.values()}
+    fleet, status = (TABLE[name].environment for name in ("reconcile_fleet", "status"))
+    assert {key: fleet.get(key) for key in shape} == {key: status.get(key) for key in shape}
 
 
 def test_status_says_why_it_cannot_answer(staged):

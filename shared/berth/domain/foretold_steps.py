@@ -185,7 +185,8 @@ def _loading(
 
 
 def _replicas(scene: Scene, shard: str) -> int:
-    """How many replicas a shard has, or will have."""
-    summary, shape = scene.seen.summaries.get(shard), scene.seen.shards.get(shard)
+    """How many replicas a shard has, or will have; a new one too."""
+    made = (creation.shard for creation in scene.made.create if creation.shard.shard == shard)
+    summary, shape = scene.seen.summaries.get(shard), scene.seen.shards.get(shard, next(made, None))
     known = summary.replicas if summary else 0
     return max(known, shape.replicas_min if shape else 0)
