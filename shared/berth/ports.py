@@ -126,6 +126,12 @@ class Workloads(Protocol):
         """Server-side apply as field manager `berth`; the manifest's resourceVersion, if given, must match."""
         ...
 
+    def delete(self, kind: str, shard: str, *, uid: str) -> None:
+        """Delete one of a shard's objects, and with a Deployment its pods; one that is gone or another is
+        no error.
+        """
+        ...
+
     def delete_pod(self, name: str, *, uid: str) -> None:
         """Delete one pod, politely; a pod that is gone or another is no error."""
         ...

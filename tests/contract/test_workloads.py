@@ -200,6 +200,33 @@ def test_a_deleted_pod_is_replaced_by_another(world, workloads, shard):
     assert len(workloads.pods(shard)) == 1
 
 
+def uid(workloads, shard, kind):
+    return workloads.observe(shard).objects[kind]["metadata"]["uid"]
+
+
+def test_what_is_deleted_is_gone_and_anything_else_stays(workloads, shard):
+    for manifest in (service(shard), autoscaler(shard, 2), budget(shard)):
+        workloads.apply(manifest)
+    for kind in ("Service", "HorizontalPodAutoscaler", "PodDisruptionBudget"):
+        workloads.delete(kind, shard, uid="another")
+        assert workloads.observe(shard).objects[kind] is not None
+        mine = uid(workloads, shard, kind)
+        workloads.delete(kind, shard, uid=mine)
+        assert workloads.observe(shard).objects[kind] is None
+        workloads.delete(kind, shard, uid=mine)
+    workloads.apply(service(shard))
+    assert workloads.observe(shard).objects["Service"] is not None
+
+
+def test_the_pods_of_a_deleted_deployment_go_after_it(world, workloads, shard):
+    workloads.apply(autoscaler(shard, 2))
+    workloads.apply(deployment(shard))
+    world.settle(lambda: len(workloads.pods(shard)) == 2)
+    workloads.delete("Deployment", shard, uid=uid(workloads, shard, "Deployment"))
+    assert workloads.observe(shard).objects["Deployment"] is None
+    world.settle(lambda: not workloads.pods(shard))
+
+
 def test_a_changed_template_surges_before_it_removes(world, workloads, shard):
     workloads.apply(deployment(shard))
     world.settle(lambda: len(workloads.pods(shard)) == 1)

@@ -57,4 +57,9 @@ class Views:
     def mutations(self) -> int:
         """Writes that were tried, to buckets, cluster and servers."""
         stores = self.uploads.mutations + self.models.mutations + self.control.mutations
-        return stores + self.workloads.calls["apply"] + self.servers.calls["reload"]
+        return (
+            stores
+            + self.workloads.calls["apply"]
+            + self.workloads.calls["delete"]
+            + self.servers.calls["reload"]
+        )

@@ -145,12 +145,24 @@ class KubernetesWorkloads:
                     raise errors.Denied(f"apply {kind}/{name}: no such namespace") from error
                 raise
 
+    def delete(self, kind: str, shard: str, *, uid: str) -> None:
+        """Delete with the uid as precondition; what it owns goes after it."""
+        self._delete(f"{PATHS[kind]}/{shard}", uid, f"delete {kind}/{shard}")
+
     def delete_pod(self, name: str, *, uid: str) -> None:
         """Delete with the uid as precondition."""
-        options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
-        with translated(f"delete pod {name}"):
+        self._delete(f"{PODS}/{name}", uid, f"delete pod {name}")
+
+    def _delete(self, path: str, uid: str, what: str) -> None:
+        options = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "preconditions": {"uid": uid},
+            "propagationPolicy": "Background",
+        }
+        with translated(what):
             try:
-                self._call("DELETE", f"{PODS}/{name}", body=options)
+                self._call("DELETE", path, body=options)
             except ApiException as error:
                 if error.status not in (404, 409):
                     raise

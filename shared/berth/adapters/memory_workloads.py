@@ -82,6 +82,19 @@ class MemoryWorkloads(Called):
             for shard in self._shards():
                 self._scale(shard)
 
+    def delete(self, kind: str, shard: str, *, uid: str) -> None:
+        """Remove one object; the pods of a Deployment terminate."""
+        with self._called("delete", f"{kind}/{shard}"), self._lock:
+            live = self._objects.get((kind, shard))
+            if live is None or live["metadata"]["uid"] != uid:
+                return
+            del self._objects[kind, shard]
+            self._applied.pop((kind, shard), None)
+            self.writes.append((kind, shard))
+            if kind == "Deployment":
+                for pod in self._alive(shard):
+                    pod.pod = _ending(pod.pod)
+
     def delete_pod(self, name: str, *, uid: str) -> None:
         """Let one pod terminate; its replacement is created at once."""
         with self._called("delete_pod", name), self._lock:
@@ -176,6 +189,8 @@ class MemoryWorkloads(Called):
         return [live for live in lives if not live.pod.terminating]
 
     def _scale(self, shard: str) -> None:
+        if ("Deployment", shard) not in self._objects:
+            return
         alive, wanted = self._alive(shard), self._wanted(shard)
         deployment = self._objects["Deployment", shard]
         if deployment["spec"].get("replicas", 1) != wanted:

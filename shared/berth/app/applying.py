@@ -14,6 +14,7 @@ from berth.domain.plan import (
     Action,
     Announce,
     ApplyWorkload,
+    DeleteWorkload,
     Plan,
     Push,
     ReplacePod,
@@ -66,6 +67,8 @@ class Applier:
     def _take(self, action: Action) -> None:
         if isinstance(action, ApplyWorkload):
             self.workloads.apply(action.manifest)
+        elif isinstance(action, DeleteWorkload):
+            self.workloads.delete(action.kind, self.shard, uid=action.uid)
         elif isinstance(action, ReplacePod):
             name, reason = action.pod.name, action.reason
             log.warning("replica replaced", shard=self.shard, pod=name, reason=reason)

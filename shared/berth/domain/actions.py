@@ -19,6 +19,14 @@ class ApplyWorkload:
 
 
 @dataclass(frozen=True, slots=True)
+class DeleteWorkload:
+    """Delete one object of a shard that is removed; another one of that name stays."""
+
+    kind: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReplacePod:
     """Delete one replica; its Deployment makes another that boots from the boot config."""
 
@@ -75,5 +83,13 @@ class WriteRoutes:
 
 
 Action = (
-    ApplyWorkload | ReplacePod | WriteBoot | WriteLive | Push | Announce | WriteRoutes | WriteStatus
+    ApplyWorkload
+    | DeleteWorkload
+    | ReplacePod
+    | WriteBoot
+    | WriteLive
+    | Push
+    | Announce
+    | WriteRoutes
+    | WriteStatus
 )

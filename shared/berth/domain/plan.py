@@ -13,6 +13,7 @@ from berth.domain import (
     deaths,
     evidence,
     pilot,
+    removal,
     rollout,
     routing,
     serving_config,
@@ -22,6 +23,7 @@ from berth.domain import (
 from berth.domain.actions import Action as Action
 from berth.domain.actions import Announce as Announce
 from berth.domain.actions import ApplyWorkload as ApplyWorkload
+from berth.domain.actions import DeleteWorkload as DeleteWorkload
 from berth.domain.actions import Push as Push
 from berth.domain.actions import ReplacePod as ReplacePod
 from berth.domain.actions import WriteBoot as WriteBoot
@@ -53,6 +55,8 @@ class Frame:
 
 def make(seen: Observation, frame: Frame) -> Plan:
     """Return what to do next for one shard. Pure: the same observation gives the same plan."""
+    if removal.due(seen):
+        return Plan(removal.actions(seen))
     # What neither a projection nor a config names is forgotten; a config's entry is carried forward.
     configs = [config for config in (seen.boot, seen.live) if config is not None]
     names = set(seen.projections).union(*(config.entries for config in configs))

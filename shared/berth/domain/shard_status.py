@@ -88,7 +88,9 @@ class Capacity(Document):
 
 
 class ShardStatus(Document):
-    """The whole status document. `deaths` are the ends of processes that were judged."""
+    """The whole status document. `deaths` are the ends of processes that were judged; `removed`: the shard
+    is, and no object or pod of it is left.
+    """
 
     replicas: tuple[ReplicaStatus, ...] = ()
     told: dict[str, Told] = {}
@@ -96,6 +98,7 @@ class ShardStatus(Document):
     capacity: Capacity = Capacity()
     restart_at: str = ""
     deaths: tuple[str, ...] = ()
+    removed: bool = False
 
     @property
     def unplaced(self) -> tuple[str, ...]:
@@ -117,6 +120,7 @@ class ShardStatus(Document):
             oldest_start=min((r.started_at for r in self.replicas if r.started_at), default=""),
             rollouts=sum(record.state == "LOADING" for record in self.models.values()),
             unplaced=self.unplaced[:SHOWN_UNPLACED],
+            removed=self.removed,
             evidence=tuple(sorted({r.evidence.split(":")[0] for r in self.replicas if r.evidence})),
         )
 
@@ -136,3 +140,4 @@ class Summary(Document):
     rollouts: int
     unplaced: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()
+    removed: bool = False
