@@ -29,6 +29,9 @@ TIMES = {
     "uploaded_at",
     "restart_at",
     "started_at",
+    "began",
+    "ended",
+    "avoided",
 }
 COUNTS = {"generation", "source_generation", "document", "said"}
 REVISIONS = {"plan_revision", "state_revision", "account_revision", "deleted_revision"}

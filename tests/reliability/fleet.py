@@ -25,13 +25,15 @@ MAX_ATTEMPTS = 100
 class Story:
     """What the outside does, one step after another, beginning with a settled fleet.
 
-    `alike` names models that may change places: which of them is where may depend on the order.
+    `alike` names models that may change places: which of them is where may depend on the order. Where
+    `in_turn`, what comes of it depends on the order of its steps: none overtakes messages that come again.
     """
 
     name: str
     start: Callable[[], "Fleet"]
     steps: tuple[Callable[["Fleet"], None], ...]
     alike: tuple[str, ...] = ()
+    in_turn: bool = False
 
 
 @dataclass
@@ -144,7 +146,7 @@ class Fleet(World):
             found = self.due()
             if found is not None:
                 return found
-            if told.step < len(story.steps) and (overtake or not told.late):
+            if told.step < len(story.steps) and (not told.late or (overtake and not story.in_turn)):
                 told.step += 1
                 story.steps[told.step - 1](self)
             elif told.late:

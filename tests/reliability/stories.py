@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from berth.adapters.memory_server import SEGFAULT
 from berth.adapters.memory_servers import Killer
+from berth.domain.documents import Shard
 from berth.domain.ledger import Ledger, Reservation
 from berth.domain.observation import VersionStatus
 from tests.reliability.fleet import Fleet, Story
@@ -144,6 +145,32 @@ def bloated(fleet):
         fleet.workloads.figures.hold(pod.key, 1500 * MIB)
 
 
+def other(fleet, servable):
+    """The shard that a model is not on, of two."""
+    return "shard-1" if fleet.model(servable).shard == "shard-0" else "shard-0"
+
+
+def wanted_elsewhere(fleet):
+    """An operator wants a model on the other shard."""
+    fleet.policy(moves={"wanted": {"acme.digits": other(fleet, "acme.digits")}})
+    fleet.send_tick()
+
+
+def wanted_where_it_breaks(fleet):
+    """A model that serves is wanted on a shard where it does not load any more."""
+    fleet.mount.broken[PLACE, 1] = VersionStatus("END", 3, "it does not load here")
+    wanted_elsewhere(fleet)
+
+
+def drain(fleet):
+    """The shard of a model is to be freed."""
+    shard = fleet.model("acme.digits").shard
+    shape = fleet.read(f"shards/{shard}/shard.json", Shard)
+    data = shape.model_copy(update={"state": "draining"}).encode()
+    fleet.control.put(f"shards/{shard}/shard.json", data, if_generation=None)
+    fleet.send_tick()
+
+
 def a_minute(fleet):
     fleet.pass_time(60)
 
@@ -152,6 +179,7 @@ EMPTY = after()
 CUSTOMER = after(sign_up)
 SERVING = after(sign_up, upload(1))
 FULL = after(sign_up_free, upload(1, "first"), upload(1, "second"))
+PAIR = after(sign_up, upload(1), upload(1, "second"), shards=2)
 TWO = after(sign_up, upload(1), upload(2))
 
 STORIES = (
@@ -208,6 +236,16 @@ STORIES = (
         after(in_a_minute, sign_up, upload(1), upload(2)),
         (forget_two,),
     ),
+    Story("a model moves", PAIR, (wanted_elsewhere, a_minute)),
+    Story("a version comes while its model moves", PAIR, (wanted_elsewhere, upload(2))),
+    Story(
+        "a model is deleted while it moves", PAIR, (wanted_elsewhere, forget_model), in_turn=True
+    ),
+    Story(
+        "an account is closed while its model moves", PAIR, (wanted_elsewhere, close), in_turn=True
+    ),
+    Story("a move that is given up", PAIR, (wanted_where_it_breaks, a_minute)),
+    Story("a shard drains", PAIR, (drain, a_minute, a_minute)),
     Story("bytes of nobody", after(in_a_minute, sign_up), (orphan, upload(1))),
 )
 BY_NAME = {story.name: story for story in STORIES}

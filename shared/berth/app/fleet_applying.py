@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from berth.app import control, projecting
 from berth.app.leasing import HeldLease
+from berth.app.moving import Mover
 from berth.domain import documents, fleet, names, restarts
 from berth.domain.documents import Model, Shard
 from berth.domain.fleet_plan import FleetPlan, FleetView
@@ -27,6 +28,7 @@ class FleetApplier:
         for shard_name, servable, projection in made.repair:
             self.held.check()
             projecting.project(self.control, servable, shard_name, projection)
+        Mover(self.control, self.clock, self.held, seen.policy.moves).apply(made.moves)
         for shard_name in made.restart:
             self.held.check()
             self._restart(seen.shards[shard_name], made.evidence.get(shard_name, ""))

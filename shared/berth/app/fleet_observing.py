@@ -12,6 +12,7 @@ from berth.domain.documents import Policy, Projection
 from berth.domain.errors import Damaged
 from berth.domain.fleet import ModelRow
 from berth.domain.fleet_plan import FleetView
+from berth.domain.last_move import Move
 from berth.domain.shard_status import ShardStatus
 from berth.ports import Clock, ObjectStat, ObjectStore
 
@@ -76,4 +77,5 @@ def _row(stat: ObjectStat) -> ModelRow:
         shards=tuple(place for place in places if place),
         projection=Projection.from_metadata(stat.metadata, document=stat.generation),
         vacant=stat.metadata.get("versions") == "0",
+        move=Move.decode(moved) if (moved := stat.metadata.get("move", "")) else None,
     )

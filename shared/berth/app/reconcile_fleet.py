@@ -59,7 +59,8 @@ class ReconcileFleet:
             Sweeping(self.uploads, self.control, self.outbox, self.clock).sweep()
             self.outbox.request_admission(*rubbish.resume)
         self.outbox.request_shards(*sorted(shards))
-        reason = "; ".join(word for word in (plan.blocked, *plan.short, rubbish.blocked) if word)
+        said = (plan.blocked, *plan.short, plan.moves.waits, rubbish.blocked)
+        reason = "; ".join(word for word in said if word)
         actions = (*plan.actions, *rubbish.told)
         return Outcome("converged" if idle else "changed", actions=actions, reason=reason)
 

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from berth.domain.canonical import Document
 from berth.domain.footprint import Footprint as Footprint
+from berth.domain.last_move import Move
 from berth.domain.lease import Lease
 from berth.domain.manifest import Manifest
 from berth.domain.names import ModelName
@@ -98,7 +99,7 @@ class Wants(Document):
 class Model(Document):
     """The one truth about a model. `base_path` is its folder in the models bucket, without slash.
 
-    `placed` tells why it is where it is; nothing depends on it.
+    `placed` tells why it is where it is; nothing depends on it. `move` is the one under way, or the last.
     """
 
     customer: str
@@ -109,6 +110,7 @@ class Model(Document):
     shard: str
     target: str | None = None
     placed: Decision | None = None
+    move: Move | None = None
 
     @property
     def name(self) -> ModelName:
@@ -139,7 +141,8 @@ class Model(Document):
 class Projection(Document):
     """A model's document as one shard sees it; `document` is the generation it was made from.
 
-    `arriving`: the shard is only the target of a move yet, and the model is at home elsewhere.
+    `arriving`: the shard is only the target of a move yet, and the model is at home elsewhere. `leaving`:
+    the model has left the shard, and is at home elsewhere.
     """
 
     base_path: str
@@ -149,10 +152,15 @@ class Projection(Document):
     versions: dict[int, Footprint]
     document: int = 0
     arriving: bool = False
+    leaving: bool = False
 
     def seen_by(self, shard: str, *, home: str) -> "Projection":
         """Return it as one of the model's shards sees it; `home` is the one that serves it."""
         return self.model_copy(update={"arriving": shard != home})
+
+    def left(self) -> "Projection":
+        """Return it as a shard sees it that the model has left: it lets go in its own order."""
+        return self.model_copy(update={"leaving": True, "retired": True})
 
     def metadata(self) -> dict[str, str]:
         """Return it as object metadata."""
@@ -228,6 +236,7 @@ class Shard(Document):
     replicas_max: int = Field(default=4, ge=1)
     memory_bytes: int = Field(gt=0)
     max_models: int = Field(default=200, ge=1)
+    pool: str = ""
     restart_at: str = ""
     restarted_for: dict[str, str] = {}
 

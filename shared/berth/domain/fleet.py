@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from berth.domain import placement
 from berth.domain.documents import Footprint, Projection
+from berth.domain.last_move import Move
 from berth.domain.names import ModelName, VersionName
 from berth.domain.placement import Decision, Room, Wanted
 
@@ -27,12 +28,15 @@ class ModelRow:
     """A model's document as its listing shows it. `shards`: its own and, while it moves, its target.
 
     `vacant`: it has no version any more; what it remembers is what was deleted, and needs no shard.
+    `move` is the one under way, or the last one.
     """
 
     servable: str
     shards: tuple[str, ...]
     projection: Projection
     vacant: bool = False
+    pool: str = ""
+    move: Move | None = None
 
     @property
     def customer(self) -> str:
@@ -87,7 +91,7 @@ def misplaced_projections(
     """
     by_name = {row.servable: row for row in models}
     return tuple(
-        (shard, servable, row.projection.model_copy(update={"retired": True}))
+        (shard, servable, row.projection.left())
         for (shard, servable), document in sorted(projected.items())
         if (row := by_name.get(servable)) is not None
         and shard not in row.shards

@@ -7,12 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from berth.domain import fleet, growth, restarts, rooming
+from berth.domain import balancing, fleet, growth, moves, restarts, rooming
 from berth.domain.documents import Footprint, Policy, Projection, Shard
 from berth.domain.fleet import FirstShards, ModelRow
 from berth.domain.growth import Creation, Growth
+from berth.domain.moves import Moves, Scene
 from berth.domain.placement import Room
 from berth.domain.shard_status import ShardStatus, Summary
+
+NO_MOVES = Moves()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +58,13 @@ class FleetPlan:
     blocked: str = ""
     late: tuple[str, ...] = ()
     short: tuple[str, ...] = ()
+    moves: Moves = NO_MOVES
 
     @property
     def empty(self) -> bool:
         """Whether nothing is to be written."""
-        return not (self.create or self.repair or self.restart or self.replace or self.drop)
+        parts = (self.create, self.repair, self.restart, self.replace, self.drop)
+        return not any(parts) and self.moves.empty
 
     @property
     def actions(self) -> tuple[str, ...]:
@@ -69,6 +74,7 @@ class FleetPlan:
             *(_restarted(shard, self.evidence.get(shard, "")) for shard in self.restart),
             *(f"place {move.servable} on {move.target}" for move in self.replace),
             *(f"drop {servable} from {shard}" for shard, servable in self.drop),
+            *self.moves.told,
             *((f"repair {len(self.repair)} projections",) if self.repair else ()),
         )
 
@@ -81,7 +87,7 @@ def asked(
     """Return the shards whose whole status document a plan needs, in order."""
     leaving = {shard for shard, _, _ in fleet.leavers(models, projected)}
     full = {shard for shard, summary in summaries.items() if summary.unplaced}
-    return tuple(sorted(leaving | full))
+    return tuple(sorted(leaving.union(full, moves.involved(models))))
 
 
 def make(seen: FleetView, first: FirstShards) -> FleetPlan:
@@ -91,6 +97,7 @@ def make(seen: FleetView, first: FirstShards) -> FleetPlan:
     rooms = seen.rooms
     grown = _growth(seen, rooms, waiting, first)
     made = {creation.shard.shard: creation.shard for creation in grown.create}
+    replace = fleet.replacements(seen.models, waiting, (*rooms, *rooming.rooms(made, {})))
     return FleetPlan(
         create=grown.create,
         repair=(
@@ -98,12 +105,13 @@ def make(seen: FleetView, first: FirstShards) -> FleetPlan:
             *fleet.misplaced_projections(seen.models, seen.projected),
         ),
         restart=wave.restart,
-        replace=fleet.replacements(seen.models, waiting, (*rooms, *rooming.rooms(made, {}))),
+        replace=replace,
         drop=_let_go(seen),
         evidence=wave.evidence,
         blocked=wave.blocked,
         late=wave.late,
         short=grown.short,
+        moves=_moves(seen, replace),
     )
 
 
@@ -115,6 +123,23 @@ def _growth(
 ) -> Growth:
     unplaced = {row.servable: footprint for _, row, footprint in waiting}
     return growth.make(growth.pools(seen.shards, rooms, unplaced, seen.policy), seen.shards, first)
+
+
+def _moves(seen: FleetView, replace: tuple[fleet.Replacement, ...]) -> Moves:
+    """Return the moves that begin and end beside models that are placed anew."""
+    homes = {(shard, row.servable) for row in seen.models for shard in row.shards}
+    known = {row.servable for row in seen.models}
+    left = {shard for shard, name in seen.projected if name in known and (shard, name) not in homes}
+    scene = Scene(
+        rows=seen.models,
+        shards=seen.shards,
+        summaries=seen.summaries,
+        statuses=seen.statuses,
+        policy=seen.policy.moves,
+        now=seen.now,
+        unsettled=frozenset(left.union(one.shard for one in replace)),
+    )
+    return balancing.decide(scene, moves.ends(scene), {one.servable for one in replace})
 
 
 def _let_go(seen: FleetView) -> tuple[tuple[str, str], ...]:

@@ -14,7 +14,9 @@ from berth.domain.prices import Prices
 
 SHOWN_STEPS = 1000
 
-Kind = Literal["create", "repair", "restart", "place", "drop"]
+Kind = Literal[
+    "create", "repair", "restart", "place", "drop", "move", "cut over", "give up", "rehome"
+]
 
 
 class Step(Document):

@@ -60,7 +60,7 @@ def foretell(
         steps,
         at=seen.now,
         basis=foretelling.basis(rates.prices, rates.machine),
-        blocked="; ".join(word for word in (made.blocked, *made.short) if word),
+        blocked="; ".join(word for word in (made.blocked, *made.short, made.moves.waits) if word),
         late=made.late,
     )
 
@@ -150,12 +150,29 @@ def _dropped(scene: Scene) -> Iterator[Step]:
         )
 
 
+def _moves(scene: Scene) -> Iterator[Step]:
+    """Moves that end, then those that begin, as the tick does them."""
+    moves = scene.made.moves
+    for end in moves.end:
+        reason = end.abandoned or f"it serves there; {end.source} lets go of it"
+        kind: Kind = "give up" if end.abandoned else "cut over"
+        yield Step(kind=kind, subject=end.servable, shard=end.target, reason=reason)
+    for begin in moves.begin:
+        new = wanted(scene.rows[begin.servable])
+        reason = f"{begin.reason}; {begin.placed.reason}"
+        yield _loading(scene, ("move", begin.servable), begin.target, reason, new)
+    for gone in moves.rehome:
+        reason = f"it is served no more, and {gone.source} drains"
+        yield Step(kind="rehome", subject=gone.servable, shard=gone.target, reason=reason)
+
+
 TELLERS: Mapping[str, Callable[[Scene], Iterable[Step]]] = {
     "create": _created,
     "repair": _repaired,
     "restart": _restarted,
     "replace": _placed,
     "drop": _dropped,
+    "moves": _moves,
 }
 
 

@@ -196,8 +196,15 @@ def _status(
 
 
 def _events(name: str, record: ModelRecord, seen: Observation) -> tuple[ModelEvent, ...]:
-    """Return what has changed for the outside since the status document was written."""
-    before = seen.status.models.get(name)
+    """Return what has changed for the outside since the status document was written.
+
+    Of a model that moves its home tells, and its target when it has become that: what the other one
+    loads, or lets go of, is no change for the outside.
+    """
+    if record.elsewhere:
+        return ()
+    told = seen.status.models.get(name)
+    before = told if told is not None and not told.elsewhere else None
     old, new = set(before.announced if before else ()), set(record.announced)
     known = before.quarantined if before else {}
     said = (
@@ -221,15 +228,18 @@ def _counted(record: ModelRecord, events: tuple[ModelEvent, ...]) -> ModelRecord
 
 
 def _judged(seen: Observation, status: ShardStatus) -> bool:
-    """Whether a quarantine began or ended: the next look must remember, or it would turn back."""
+    """Whether something changed that the next look must remember, or it would turn back."""
     return _memory(seen.status) != _memory(status)
 
 
 def _memory(status: ShardStatus) -> tuple[object, ...]:
-    """What the next look cannot see for itself: quarantines, deaths judged, pushes without an end."""
+    """What the next look cannot see for itself: what is announced, quarantines, deaths judged, pushes
+    without an end.
+    """
     held = {n: r.quarantined for n, r in status.models.items() if r.quarantined}
+    announced = {n: r.announced for n, r in status.models.items() if r.announced}
     unsettled = {key for key, told in status.told.items() if not told.digest}
-    return held, status.deaths, unsettled
+    return held, announced, status.deaths, unsettled
 
 
 def _open(steps: Mapping[str, rollout.Step]) -> tuple[str, ...]:

@@ -4,6 +4,27 @@ from pydantic import Field
 
 from berth.domain.canonical import Document
 
+GIB = 1024**3
+
+
+class MovePolicy(Document):
+    """The operator's bounds on moves.
+
+    `at_once` models of `bytes_at_once` resident bytes together are on their way at a time (0: none begins;
+    a model larger than that goes alone). A target has `patience_seconds`, and ten times the model's measured
+    load time, to serve it. For `rest_seconds` a model that moved is not moved again to relieve a shard, and
+    one whose move was given up is not sent there again. A shard is relieved down to `high_water`, a share
+    of its bounds, and none is filled above it by a move. `wanted` says where models belong by an operator's
+    word: {servable: shard}.
+    """
+
+    at_once: int = Field(default=20, ge=0)
+    bytes_at_once: int = Field(default=4 * GIB, ge=0)
+    patience_seconds: int = Field(default=900, ge=1)
+    rest_seconds: int = Field(default=3600, ge=1)
+    high_water: float = Field(default=1.0, gt=0, le=1)
+    wanted: dict[str, str] = {}
+
 
 class PoolPolicy(Document):
     """How many shards a pool may have, and the shape of a new one; None is what is deployed.
@@ -45,3 +66,4 @@ class Policy(Document):
     grace_seconds: int = Field(default=7 * 86_400, ge=1)
     garbage_seconds: int = Field(default=86_400, ge=1)
     common: PoolPolicy = PoolPolicy()
+    moves: MovePolicy = MovePolicy()

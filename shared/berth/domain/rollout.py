@@ -44,6 +44,8 @@ def step(
     record = _record(name, seen)
     if projection is None:
         return _carried(name, seen, record)
+    away = projection.arriving or projection.leaving
+    record = record.model_copy(update={"elsewhere": away})
     if projection.retired:
         return _retired(name, seen, record, projection)
     quarantined = {**quarantines.judged(name, seen, record), **(killers or {})}

@@ -65,7 +65,8 @@ class ModelRecord(Document):
     """One servable: what is announced, what is observed, what is quarantined, and since when.
 
     `said` counts the changes that were published: it tells one from the next of the same kind, and a
-    change that has to be published again, because its record was not written, from a new one.
+    change that has to be published again, because its record was not written, from a new one. `elsewhere`:
+    the model moves here or away, and what is told of it is told where it is at home.
     """
 
     state: State
@@ -76,6 +77,7 @@ class ModelRecord(Document):
     versions: dict[int, VersionRecord] = {}
     quarantined: dict[int, Quarantine] = {}
     said: int = 0
+    elsewhere: bool = False
 
 
 class Capacity(Document):

@@ -2,9 +2,12 @@
 
 import pytest
 
+from berth.domain import documents
 from berth.domain.documents import Model, Shard
 from tests.reliability import stories
 from tests.reliability.speed import fast
+
+MOVES = ("move", "cut over", "give up", "rehome")
 
 
 def control(fleet):
@@ -32,9 +35,12 @@ def done(before, after):
         if name.startswith("models/") and name in before:
             found |= _moved(Model.decode(before[name].data), Model.decode(after[name].data))
     placed = {(subject, shard) for kind, subject, shard in found if kind == "place"}
+    moved = {subject for kind, subject, _ in found if kind in MOVES}
     for name in written | (set(before) - set(after)):
         parts = name.split("/")
-        if parts[0] == "shards" and parts[2] == "models" and (parts[3], parts[1]) not in placed:
+        if parts[0] != "shards" or parts[2] != "models" or parts[3] in moved:
+            continue
+        if (parts[3], parts[1]) not in placed:
             found.add(("repair" if name in after else "drop", parts[3], parts[1]))
     return found
 
@@ -47,8 +53,12 @@ def _shape(before, after):
 
 
 def _moved(before, after):
-    moved = before.shard != after.shard
-    return {("place", f"{after.customer}.{after.model}", after.shard)} if moved else set()
+    name, same = f"{after.customer}.{after.model}", before.shard == after.shard
+    if before.target != after.target:
+        word = "move" if after.target else "give up" if same else "cut over"
+        return {(word, name, after.target or before.target)}
+    word = "rehome" if documents.project(after).retired else "place"
+    return set() if same else {(word, name, after.shard)}
 
 
 @pytest.mark.parametrize("story", stories.STORIES, ids=lambda story: story.name)

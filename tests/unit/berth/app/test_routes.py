@@ -56,10 +56,14 @@ def test_lost_and_damaged_routes_are_made_anew():
 
 
 def place(world, **fields):
-    """Write where acme.digits is, and let the tick see to its projections."""
+    """Write where acme.digits is, project it, and let both shards pass."""
     name = "models/acme.digits.json"
-    control.change(world.control, name, Model, lambda known: known.model_copy(update=fields))
-    world.settle()
+    edited = lambda known: known.model_copy(update=fields)  # noqa: E731
+    held = control.change(world.control, name, Model, edited)
+    projecting.project_model(world.control, held.document, held.generation)
+    for shard in ("shard-0", "shard-1"):
+        world.send("shards", b'{"shard": "%s"}' % shard.encode())
+    world.run()
 
 
 def test_a_model_on_its_way_arrives_where_it_is_not_at_home_yet():
@@ -77,6 +81,7 @@ def test_a_model_on_its_way_arrives_where_it_is_not_at_home_yet():
     assert there(home) == ((1,), False)
     assert there(other) == ((1,), True)
     place(world, shard=other, target=None)
+    world.settle()
     assert there(home) is None
     assert there(other) == ((1,), False)
 

@@ -8,6 +8,7 @@ from berth.domain import fleet_plan
 from berth.domain.documents import Policy, Projection, Shard
 from berth.domain.fleet import FirstShards, ModelRow
 from berth.domain.fleet_plan import FleetPlan, FleetView
+from berth.domain.moves import Moves
 from berth.domain.shard_status import ModelRecord, ShardStatus
 
 FIRST = FirstShards(count=1, replicas_min=2, replicas_max=4, memory_bytes=2**31, max_models=200)
@@ -46,10 +47,19 @@ def test_a_fleet_as_it_should_be_needs_nothing():
 
 @pytest.mark.parametrize(
     "field",
-    [name for name in FleetPlan.__slots__ if name not in ("evidence", "blocked", "late", "short")],
+    [n for n in FleetPlan.__slots__ if n not in ("evidence", "blocked", "late", "short", "moves")],
 )
 def test_whatever_is_to_be_done_is_not_nothing(field):
     assert not FleetPlan(**{field: (object(),)}).empty
+
+
+@pytest.mark.parametrize("field", ["begin", "end", "rehome"])
+def test_a_move_is_not_nothing_and_one_that_cannot_be_is(field):
+    assert not FleetPlan(moves=Moves(**{field: (object(),)})).empty
+    refused = FleetPlan(moves=Moves(refused={f"acme.m{n}": "why not" for n in range(5)}))
+    assert refused.empty
+    assert refused.moves.waits.startswith("acme.m0 is not moved: why not; acme.m1 is")
+    assert refused.moves.waits.endswith("; 2 more are not moved")
 
 
 def test_only_shards_that_are_to_let_go_or_are_full_are_asked_for_their_whole_status():
