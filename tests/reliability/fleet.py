@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from berth.domain.errors import Retryable, Terminal
 from tests.reliability import speed
+from tests.reliability.routers import Routers
 from tests.support.world import Crash, World
 from tests.support.world_parts import Delivery
 
@@ -60,12 +61,19 @@ class Fleet(World):
     """A World that is driven one delivery at a time."""
 
     def __init__(self, **shape) -> None:
+        self.routers = Routers()
         super().__init__(**shape)
         self.told = Progress(ticked=self.clock.now())
 
     def copy(self) -> "Fleet":
         """A fleet of its own in the same state."""
         return speed.copied(self)
+
+    def tick(self, times: int = 1) -> None:
+        """Let the cluster and the servers move, and see what routers would send them."""
+        for _ in range(times):
+            super().tick()
+            self.routers.look(self)
 
     def begin(self) -> None:
         """Forget what was told before: a new story begins."""

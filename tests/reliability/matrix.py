@@ -86,6 +86,7 @@ def problems(told: Undisturbed, moment: Moment, fault: Fault, *, overtake: bool)
     found = differences(told.facts, ended)
     if fault.call.port == "uploads":  # answers beside an upload are a courtesy (verdicts.py)
         found = [line for line in found if not line.startswith("/uploads")]
+    found += [f"a router was misled: {line}" for line in sorted(fleet.routers.misled)]
     return found + unsaid(told.said, said, overtake=overtake)
 
 

@@ -20,6 +20,8 @@ from berth.ports import Clock, ModelServers, ObjectStore, Outbox, Workloads
 LEASE_SECONDS = 40.0
 PASS_SECONDS = 25.0
 WATCH_SECONDS = 0.05
+# Between two looks while only the routers' grace is waited for.
+GRACE_SECONDS = 0.25
 RETRY_SECONDS = 1.0
 
 
@@ -45,7 +47,7 @@ class ReconcileShard:
             return Outcome("deferred", shard=shard, reason="its lease holder looks again")
         seen = self._observer().observe(shard, {})
         first = self._plan(seen)
-        if not first.actions and not first.open:
+        if first.done:
             return Outcome("converged", shard=shard)
         held = leasing.take(
             self.control, self.clock, lease_name, holder=request.message, seconds=LEASE_SECONDS
@@ -71,7 +73,7 @@ class ReconcileShard:
                 taken += applier.apply(made)
                 if not applier.moved:
                     self.clock.sleep(RETRY_SECONDS)
-            elif made.open and self._time_left(held):
+            elif not made.done and self._time_left(held):
                 self._watch(observer, seen, made, held)
             elif held.leave():
                 break
@@ -94,21 +96,27 @@ class ReconcileShard:
         return held.seconds_left() > LEASE_SECONDS - PASS_SECONDS
 
     def _watch(self, observer: Observer, seen: Observation, made: Plan, held: HeldLease) -> None:
-        """Wait until what the replicas say of the open rollouts changes, or somebody asks for a look."""
+        """Wait until what the replicas say of the open rollouts changes, what was kept for routers is
+        no longer needed, or somebody asks for a look.
+        """
         before = {
             p.key: {n: r[n] for n in made.open if n in r}
             for p in seen.serving
-            if (r := seen.reports.get(p.key))
+            if made.open and (r := seen.reports.get(p.key))
         }
         pods = {(pod.key, pod.serving) for pod in seen.workload.pods}
-        while self._time_left(held):
-            self.clock.sleep(WATCH_SECONDS)
+        while self._time_left(held) and (left := self._until(made)) > 0:
+            self.clock.sleep(min(WATCH_SECONDS if made.open else GRACE_SECONDS, left))
             now_pods = self.workloads.pods(seen.shard.shard)
             if {(pod.key, pod.serving) for pod in now_pods} != pods:
                 return
-            reports = observer.reports(seen.workload, made.open)
+            reports = observer.reports(seen.workload, made.open) if made.open else {}
             if {k: dict(v) for k, v in reports.items()} != before or held.wanted_now():
                 return
+
+    def _until(self, made: Plan) -> float:
+        """Return the seconds until time alone brings more to do."""
+        return (made.until - self.clock.now()).total_seconds() if made.until else PASS_SECONDS
 
     def _plan(self, seen: Observation) -> Plan:
         rendered = workload.render(self.manifests, seen.shard, self.buckets)

@@ -5,7 +5,7 @@ The plan is what is logged, tested, dry-run and counted. Nothing to do is the em
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from berth.domain import (
@@ -39,10 +39,19 @@ PUSH_PATIENCE = timedelta(seconds=120)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The actions of one look, and the servables whose rollout is still open after them."""
+    """The actions of one look, and the servables whose rollout is still open after them.
+
+    `until`: the next moment at which there is more to do, by the passing of time alone.
+    """
 
     actions: tuple[Action, ...]
     open: tuple[str, ...] = field(default=())
+    until: datetime | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is to be done, nor to be waited for."""
+        return not (self.actions or self.open or self.until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +97,8 @@ def make(seen: Observation, frame: Frame) -> Plan:
     if status != seen.status and (announcements or quiet or _judged(seen, status)):
         actions.append(WriteStatus(status, seen.status_generation))
     actions += config[1]
-    return Plan(tuple(actions), open=waits)
+    until = min((step.until for step in steps.values() if step.until), default=None)
+    return Plan(tuple(actions), open=waits, until=until)
 
 
 def _config_actions(
@@ -243,5 +253,12 @@ def _memory(status: ShardStatus) -> tuple[object, ...]:
 
 
 def _open(steps: Mapping[str, rollout.Step]) -> tuple[str, ...]:
-    """Servables that a pass should wait for: on their way on the replicas, or waiting for replicas."""
-    return tuple(name for name, step in steps.items() if step.record.state == "LOADING")
+    """Servables that a pass should wait for: on their way on the replicas, or waiting for replicas.
+
+    What only leaves, and is kept for routers, waits for no replica.
+    """
+    return tuple(
+        name
+        for name, step in steps.items()
+        if step.record.state == "LOADING" and (step.record.announced or not step.until)
+    )

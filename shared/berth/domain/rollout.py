@@ -1,15 +1,16 @@
 """The rollout of one model on one shard, as a pure step: what is seen -> what is wanted next.
 
 Pending -> Loading -> Available on the replicas -> Bootable (boot config written) -> Serving
-(announced) -> old versions dropped; Quarantined(version, reason) beside it. Rollback is the same
-machine with an older version wanted. Every step is safe to take again.
+(announced, and in the routes) -> old versions dropped, when no router asks for them any more;
+Quarantined(version, reason) beside it. Rollback is the same machine with an older version wanted.
+Every step is safe to take again.
 """
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from berth.domain import quarantines, records, serving_config
+from berth.domain import quarantines, records, routing, serving_config
 from berth.domain.documents import Projection
 from berth.domain.observation import END, Observation, StoredConfig
 from berth.domain.serving_config import Entry
@@ -20,11 +21,15 @@ START_PATIENCE = timedelta(seconds=180)
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one servable wants next in the live and the boot config, and what is to be recorded."""
+    """What one servable wants next in the live and the boot config, and what is to be recorded.
+
+    `until`: when no router asks any more for what it keeps for them alone.
+    """
 
     live: Entry | None
     boot: Entry | None
     record: ModelRecord
+    until: datetime | None = None
 
 
 def step(
@@ -74,9 +79,10 @@ def _onward(
     announced = record.announced
     if ready and bootable and not seen.stale_starts(START_PATIENCE):
         announced = wanted
-    named = tuple(sorted({*announced, *wanted}))
-    # A pod that starts now must have what is announced until its end is: the next look drops it.
-    booted = {*record.announced, *wanted}
+    kept = _needed(name, seen) - withdrawn
+    named = tuple(sorted({*announced, *wanted, *(kept & _versions(seen.live, name))}))
+    # A pod that starts now must have what routers may ask for, and what is announced until its end is.
+    booted = {*record.announced, *wanted, *(kept & _versions(seen.boot, name))}
     facts = {"announced": announced, "document": projection.document}
     return Step(
         live=serving_config.entry(base_path, named) if named and not leaving(name, seen) else None,
@@ -84,6 +90,7 @@ def _onward(
         record=quarantines.remembered(
             records.observed(name, seen, record.model_copy(update=facts), wanted), wanted, seen.now
         ),
+        until=routing.settled(seen.routes, name) if kept - {*announced, *wanted} else None,
     )
 
 
@@ -154,8 +161,8 @@ def _held(
 
 
 def _retired(name: str, seen: Observation, record: ModelRecord, projection: Projection) -> Step:
-    """No longer announced, then out of the boot config, then of the live one: retired once no replica
-    serves it.
+    """No longer announced nor in the routes, then out of the boot config, then of the live one: retired
+    once no replica serves it.
     """
     gone = _entry(seen.boot, name) is None and _entry(seen.live, name) is None
     quiet = gone and seen.quorum and all(seen.running(pod) is not None for pod in seen.serving)
@@ -174,13 +181,21 @@ def _retired(name: str, seen: Observation, record: ModelRecord, projection: Proj
         }
     )
     state: State = "RETIRED" if unloaded else "LOADING"
-    boot = _entry(seen.boot, name) if record.announced else None
+    kept = _needed(name, seen)
+    boot = _entry(seen.boot, name) if record.announced or kept else None
     in_boot = _entry(seen.boot, name) is not None
     return Step(
         live=_entry(seen.live, name) if in_boot else None,
         boot=boot,
         record=records.since(update, record, state, seen.now),
+        until=routing.settled(seen.routes, name) if kept else None,
     )
+
+
+def _needed(name: str, seen: Observation) -> frozenset[int]:
+    """The versions of a servable in either config that a router may still ask for."""
+    there = _versions(seen.live, name) | _versions(seen.boot, name)
+    return routing.needed(seen.routes, name, there, seen.now)
 
 
 def _everywhere(name: str, versions: tuple[int, ...], seen: Observation) -> bool:
@@ -201,6 +216,11 @@ def _without(entry: Entry | None, numbers: Collection[int]) -> Entry | None:
         return None
     left = tuple(n for n in entry.versions if n not in numbers)
     return serving_config.entry(entry.base_path, left) if left else None
+
+
+def _versions(config: StoredConfig | None, name: str) -> frozenset[int]:
+    entry = _entry(config, name)
+    return frozenset(entry.versions) if entry else frozenset()
 
 
 def _entry(config: StoredConfig | None, name: str) -> Entry | None:

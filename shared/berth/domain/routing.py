@@ -96,6 +96,32 @@ def same(stored: StoredRoutes | None, wanted: ShardRoutes) -> bool:
     return stored is not None and stored.routes == wanted
 
 
+def settled(stored: StoredRoutes | None, name: str) -> datetime | None:
+    """Return when no router follows older routes of a model any more; None where that is not known.
+
+    Other models change the object too, so a pass that stored what it saw bounds the time as well.
+    """
+    route = stored.routes.models.get(name) if stored and stored.routes else None
+    if stored is None or route is None:
+        return None
+    bound = datetime.fromisoformat(route.since) + STORED_WITHIN if route.since else stored.updated
+    return min(stored.updated, bound) + ROUTE_GRACE
+
+
+def needed(
+    stored: StoredRoutes | None, name: str, versions: Collection[int], now: datetime
+) -> frozenset[int]:
+    """Return those of the versions that a router may still ask for. All, while nothing is known."""
+    if stored is None or stored.routes is None:
+        return frozenset(versions)
+    if name not in stored.routes.models:  # it stayed there until it was gone
+        return frozenset()
+    at = settled(stored, name)
+    if at is None or now < at:
+        return frozenset(versions)
+    return frozenset(versions) & frozenset(stored.routes.models[name].versions)
+
+
 def _served(routes: ShardRoutes) -> dict[str, ModelRoute]:
     quiet = {"document": 0, "reason": "", "since": ""}
     return {name: route.model_copy(update=quiet) for name, route in routes.models.items()}

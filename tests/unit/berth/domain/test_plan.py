@@ -71,7 +71,7 @@ CASES = {
     "available everywhere": Case(takeover(), ("WriteBoot",), (NAME,)),
     "bootable": Case(
         takeover(boot=config(digits=(1, 2))),
-        ("Announce", "Announce", "WriteRoutes", "WriteStatus", "WriteLive", "Push", "Push"),
+        ("Announce", "Announce", "WriteRoutes", "WriteStatus"),
     ),
     "announced": Case(settled(takeover(**IDLE | {"boot": config(digits=(1, 2))})), ("WriteBoot",)),
     "a replica was not told": Case(

@@ -80,7 +80,7 @@ CASES = {
     ),
     "second version, available": Case(takeover(), (1, 2), (1, 2), (1,), "LOADING"),
     "second version, bootable": Case(
-        takeover(boot=config(digits=(1, 2))), (2,), (1, 2), (2,), "SERVING"
+        takeover(boot=config(digits=(1, 2))), (1, 2), (1, 2), (2,), "SERVING"
     ),
     "second version, announced": Case(
         takeover(boot=config(digits=(1, 2)), records={NAME: record(2)}, live=config(digits=(2,))),
@@ -111,7 +111,7 @@ CASES = {
     ),
     "no replica": Case(takeover(pods=()), (1, 2), (1,), (1,), "LOADING"),
     "one of two replicas is enough of them": Case(
-        takeover(pods=(pod(1),), boot=config(digits=(1, 2))), (2,), (1, 2), (2,), "SERVING"
+        takeover(pods=(pod(1),), boot=config(digits=(1, 2))), (1, 2), (1, 2), (2,), "SERVING"
     ),
     "a silent replica": Case(SILENT, (1, 2), (1,), (1,), "LOADING", "1 of 2"),
     "a start from the older boot config": Case(
@@ -125,14 +125,14 @@ CASES = {
         takeover(
             boot=config(181, 1, digits=(1, 2)), pods=(pod(1), pod(2, ready=False, started=190))
         ),
-        (2,),
+        (1, 2),
         (1, 2),
         (2,),
         "SERVING",
     ),
     "a start from the new boot config": Case(
         takeover(boot=config(10, 1, digits=(1, 2)), pods=(pod(1), pod(2, ready=False, started=5))),
-        (2,),
+        (1, 2),
         (1, 2),
         (2,),
         "SERVING",

@@ -1,0 +1,112 @@
+"""What routers may still ask for stays on the replicas until its grace is over, and not longer."""
+
+from dataclasses import replace
+
+import pytest
+
+from berth.domain import plan, rollout
+from berth.domain.plan import Frame
+from berth.domain.routing import ModelRoute, ShardRoutes, StoredRoutes
+from berth.domain.shard_status import Quarantine
+from tests.support.shards import AVAILABLE, MOUNT, NAME, ago, config, projection, record, seen
+
+BOTH = config(digits=(1, 2))
+
+
+def routed(*versions, since=3600, updated=3600):
+    """Routes with these versions since so many seconds ago, stored by the last write of any model."""
+    route = ModelRoute(versions=versions, since=ago(since).isoformat())
+    return StoredRoutes(ShardRoutes(shard="shard-0", models={NAME: route}), 5, ago(updated))
+
+
+def announced(routes, **more):
+    """Version 2 took over from version 1, which every config still names."""
+    given = {
+        "projections": {NAME: projection(1, 2)},
+        "boot": BOTH,
+        "live": BOTH,
+        "records": {NAME: record(2)},
+        "report": {NAME: {1: AVAILABLE, 2: AVAILABLE}},
+    }
+    return replace(seen(**{**given, **more}), routes=routes)
+
+
+def step(observed, **more):
+    made = rollout.step(NAME, observed, mount=MOUNT, **more)
+    return tuple(entry.versions if entry else () for entry in (made.live, made.boot))
+
+
+@pytest.mark.parametrize(
+    ("routes", "kept"),
+    [
+        (routed(1), True),
+        (routed(2, since=6, updated=4.9), True),
+        (routed(2, since=6, updated=5), False),
+        (routed(2, since=44, updated=1), True),
+        (routed(2, since=45, updated=1), False),
+        (None, True),
+        (StoredRoutes(None, 5, ago(60)), True),
+        (StoredRoutes(ShardRoutes(shard="shard-0"), 5, ago(1)), False),
+    ],
+    ids=[
+        *("the routes name it", "within the grace", "after the grace"),
+        *("others changed them", "others change them for ever"),
+        *("no routes", "damaged routes", "never routed"),
+    ],
+)
+def test_an_old_version_waits_for_the_routers(routes, kept):
+    versions = (1, 2) if kept else (2,)
+    assert step(announced(routes)) == (versions, versions)
+
+
+def test_the_end_of_the_grace_is_told():
+    observed = announced(routed(2, since=6, updated=3))
+    made = plan.make(observed, Frame(MOUNT, ()))
+    assert made.until == ago(-2)
+    assert made.open == ()
+    assert not made.done
+    assert plan.make(announced(routed(2)), Frame(MOUNT, ())).until is None
+
+
+@pytest.mark.parametrize(
+    ("routes", "boot"),
+    [
+        (routed(1), (1,)),
+        (routed(since=6, updated=4.9), (1,)),
+        (routed(since=6, updated=5), ()),
+        (None, (1,)),
+    ],
+)
+def test_a_retired_model_waits_for_the_routers(routes, boot):
+    leaving = announced(
+        routes,
+        projections={NAME: projection(1, retired=True)},
+        boot=config(digits=(1,)),
+        live=config(digits=(1,)),
+        records={NAME: record(state="LOADING")},
+    )
+    assert step(leaving) == ((1,), boot)
+    waits = plan.make(leaving, Frame(MOUNT, ()))
+    assert (waits.until is not None) == bool(boot and routes)
+    assert waits.open == (() if waits.until else (NAME,))
+
+
+def test_a_version_that_ends_servers_waits_for_nobody():
+    killer = Quarantine(reason="k", transient=False, attempts=2, alone=True)
+    fallback = announced(routed(2), records={NAME: record(1, 2)})
+    assert step(fallback, killers={2: killer}) == ((1,), (1,))
+
+
+def test_a_version_that_was_never_announced_waits_for_nobody():
+    superseded = announced(
+        routed(1),
+        projections={NAME: projection(1, 2, 3)},
+        boot=config(digits=(1,)),
+        records={NAME: record(1)},
+    )
+    assert step(superseded) == ((1, 3), (1,))
+
+
+def test_what_the_boot_config_does_not_have_is_never_kept_in_it():
+    loading = announced(None, boot=config(digits=(2,)))
+    assert step(loading) == ((1, 2), (2,))
