@@ -16,19 +16,11 @@ from berth.adapters.memory_objects import MemoryBuckets
 from berth.adapters.memory_servers import MemoryModelServers, ServerRuntime
 from berth.adapters.memory_workloads import MemoryWorkloads
 from berth.adapters.outbox import PublishedOutbox, Topics, Writing
-from berth.app.admit_model import AdmitModel
-from berth.app.admit_version import AdmitVersion
-from berth.app.admit_wishes import AdmitWishes
-from berth.app.claiming import Claiming
 from berth.app.collecting import Collecting
-from berth.app.judging import Judging
 from berth.app.on_customer_event import OnCustomerEvent
 from berth.app.on_upload import OnUpload
-from berth.app.placing import Placing
-from berth.app.promotion import Promotion
 from berth.app.reconcile_fleet import ReconcileFleet
 from berth.app.reconcile_shard import ReconcileShard
-from berth.app.verdicts import Verdicts
 from berth.app.weighing import Scales
 from berth.domain.documents import Footprint, Policy, Template
 from berth.domain.errors import Retryable, Terminal
@@ -36,6 +28,7 @@ from berth.domain.fleet import FirstShards
 from berth.domain.outcome import Outcome
 from berth.domain.probing import Measurements, ProbeReport
 from berth.domain.workload import Buckets
+from tests.support import world_wiring
 from tests.support.granted import Identity
 from tests.support.world_parts import (
     FILES,
@@ -48,7 +41,6 @@ from tests.support.world_parts import (
     Delivery,
     Failures,
     Mount,
-    status,
 )
 from tests.support.world_views import Views
 
@@ -108,7 +100,8 @@ class World(Views, Failures):
         self.on_customer_event = OnCustomerEvent(
             mine.store("uploads"), mine.store("control"), self._outbox(mine), self.clock
         )
-        self.admit_model = self._admit_model(Identity(self, "admit_model"))
+        mine = Identity(self, "admit_model")
+        self.admit_model = world_wiring.admit_model(mine, self._outbox(mine), self.clock)
         mine = Identity(self, "reconcile_shard")
         self.reconcile_shard = ReconcileShard(
             control=mine.store("control"),
@@ -131,7 +124,7 @@ class World(Views, Failures):
             Collecting(mine.store("models"), mine.store("control"), self.clock),
         )
         store = Identity(self, "status").store("control")
-        self.status = status(store, self.clock, self.first)
+        self.status = world_wiring.status(store, self.clock, self.first)
         self.functions = {
             "uploaded": (events.uploaded, self.on_upload),
             "customers": (events.customer_event, self.on_customer_event),
@@ -139,24 +132,6 @@ class World(Views, Failures):
             "shards": (events.shard_request, self.reconcile_shard),
             "ticks": (events.fleet_tick, self.reconcile_fleet),
         }
-
-    def _admit_model(self, mine: Identity) -> AdmitModel:
-        uploads, control, outbox = mine.store("uploads"), mine.store("control"), self._outbox(mine)
-        verdicts = Verdicts(uploads)
-        judging = Judging(
-            uploads_bucket="uploads",
-            control=control,
-            outbox=outbox,
-            probe=mine.probe,
-            promotion=Promotion("uploads", mine.store("models")),
-            claiming=Claiming(control, outbox, self.clock),
-            placing=Placing(control, outbox),
-            verdicts=verdicts,
-            clock=self.clock,
-        )
-        versions = AdmitVersion(uploads, control, outbox, judging, verdicts, self.clock)
-        wishes = AdmitWishes(uploads, control, outbox, verdicts, self.clock)
-        return AdmitModel(versions, wishes, verdicts, self.clock)
 
     def _outbox(self, mine: Identity) -> PublishedOutbox:
         return PublishedOutbox(

@@ -7,23 +7,15 @@ from dataclasses import dataclass, field
 
 import yaml
 
-from berth.adapters import prometheus
 from berth.adapters.memory_objects import MemoryBuckets
 from berth.adapters.memory_servers import LOADS
-from berth.app.foretelling import Foretelling
-from berth.app.status import Status
 from berth.domain import documents
-from berth.domain.foretold_steps import Rates
 from berth.domain.observation import VersionStatus
-from berth.domain.prices import Prices
 from infra.functions import ROOT
 from tests.support import granted
 
 MIB = 1024**2
 MOUNT = "/models"
-RATES = Rates(
-    Prices.decode((ROOT / "shared/berth/prices.json").read_text()), "e2-highmem-4", disk_gib=50
-)
 MANIFESTS = tuple(
     yaml.safe_load(p.read_text()) for p in sorted((ROOT / "k8s/shard").glob("*.yaml"))
 )
@@ -126,9 +118,3 @@ class Failures:
 
     def revive(self) -> None:
         self.fail(None)
-
-
-def status(control, clock, first):
-    """The status function, which counts with the real prices."""
-    foretelling = Foretelling(control, clock, first, RATES)
-    return Status(control, prometheus.render, clock, foretelling, foretelling.fleet)

@@ -7,7 +7,7 @@ import pytest
 
 from berth.domain import deaths
 from berth.domain.observation import Exit
-from berth.domain.shard_status import Quarantine, ShardStatus, Told, VersionRecord
+from berth.domain.shard_status import Quarantine, Told, VersionRecord
 from tests.support.shards import NAME, ago, config, pod, projection, record, seen
 
 LIVE = config(60, 2, digits=(1, 2))
@@ -30,12 +30,8 @@ def loading(exit_, *, told=None, judged=(), restarts=1, **more):
     }
     made = seen(**{**given, **more})
     known = {**made.told} | ({f"u1/{restarts - 1}": told} if told else {})
-    status = replace_status(made.status, deaths=judged)
+    status = made.status.model_copy(update={"deaths": judged})
     return replace(made, told=known, status=status)
-
-
-def replace_status(status, **changes):
-    return ShardStatus(**{**dict(status), **changes})
 
 
 def accused(made):
