@@ -7,7 +7,7 @@ from pathlib import Path
 
 from berth.adapters import gcs
 from infra import functions, schedules, templates
-from infra.local import cluster, http, instances, ports, pubsub, route, storage
+from infra.local import cluster, http, instances, ports, pubsub, route, router, storage
 from infra.local.part import Part, Step
 from infra.local.site import LOCATION, PROJECT, Site
 
@@ -57,6 +57,7 @@ def plan(here: Site, options: Options) -> Layout:
     ]
     if options.cluster:
         nodes += cluster.parts(here)
+        nodes += router.parts(here, environment["BERTH_CONTROL_BUCKET"])
     told = environment | cluster.environment(here, running=options.cluster)
     nodes += instances.parts(here, told)
     awaited = ("ticker", "templates", *(("manifests",) if options.cluster else ()))
@@ -76,6 +77,7 @@ def _environment(here: Site) -> dict[str, str]:
         "BERTH_CUSTOMER_TOPIC": here.topics.topic("customer-events"),
         "BERTH_EVENTS_TOPIC": here.topics.topic("model-events"),
         "BERTH_STATUS_URL": f"{here.relay_url}/http/status",
+        "BERTH_ROUTER_URL": here.router_url,
         "BERTH_SCHEDULER_HOST": here.scheduler,
         "BERTH_TICK_TOPIC": here.topics.topic(_TICKS),
         "BERTH_AUDIT_LOG": str(here.kube / "audit.log"),

@@ -15,7 +15,8 @@ from functools import partial
 from pathlib import Path
 
 from infra import templates
-from infra.local import kubernetes
+from infra.dependencies import environment
+from infra.local import envoy, kubernetes
 
 STORAGE_VERSION = "1.55.1"
 _STORAGE = f"github.com/fsouza/fake-gcs-server@v{STORAGE_VERSION}"
@@ -28,13 +29,14 @@ class Missing(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """The programs and files of the stack; `kubernetes` is None where it runs without."""
+    """The programs and files of the stack; the last two are None where it runs without a cluster."""
 
     java: Path
     emulator: Path
     storage: Path
     starter: Path
     kubernetes: Path | None
+    envoy: Path | None
 
 
 def cache() -> Path:
@@ -64,12 +66,20 @@ def prepare(say: Callable[[str], None], *, cluster: bool = True) -> Tools:
         storage=_storage(say),
         starter=starter(say),
         kubernetes=_kubernetes() if cluster else None,
+        envoy=_envoy() if cluster else None,
     )
 
 
 def _kubernetes() -> Path:
     with _locked("kubernetes"):
         return kubernetes.build(cache())
+
+
+def _envoy() -> Path:
+    try:
+        return envoy.binary()
+    except environment.NotInstalled as error:
+        raise Missing(f"Envoy: {error}") from error
 
 
 def _emulator() -> Path | None:

@@ -25,6 +25,8 @@ class Site:
     pubsub_port: int
     relay_port: int
     scheduler_port: int
+    router_port: int
+    router_health_port: int
     instances: dict[str, list[int]]
     cluster: kubernetes.Ports
     network: str
@@ -38,6 +40,11 @@ class Site:
     def storage_url(self) -> str:
         """Cloud Storage's base URL."""
         return f"http://127.0.0.1:{self.storage_port}"
+
+    @property
+    def router_url(self) -> str:
+        """The door's address, for REST and for gRPC."""
+        return f"http://127.0.0.1:{self.router_port}"
 
     @property
     def scheduler(self) -> str:
@@ -58,10 +65,22 @@ class Site:
 def choose(folder: Folder, tools: Tools, table: dict[str, Function], network: str) -> Site:
     """Choose ports for everything."""
     count = sum(one.local_instances for one in table.values())
-    own = ports.free(9 + count)
-    taken = iter(own[9:])
+    own = ports.free(11 + count)
+    taken = iter(own[11:])
     instances = {
         name: [next(taken) for _ in range(one.local_instances)] for name, one in table.items()
     }
-    cluster = kubernetes.Ports(*own[4:9])
-    return Site(folder, tools, table, own[0], own[1], own[2], own[3], instances, cluster, network)
+    return Site(
+        folder=folder,
+        tools=tools,
+        table=table,
+        storage_port=own[0],
+        pubsub_port=own[1],
+        relay_port=own[2],
+        scheduler_port=own[3],
+        router_port=own[4],
+        router_health_port=own[5],
+        instances=instances,
+        cluster=kubernetes.Ports(*own[6:11]),
+        network=network,
+    )

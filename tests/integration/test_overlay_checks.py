@@ -76,7 +76,8 @@ def test_every_name_without_a_value_is_named():
 
 def test_a_value_lands_where_it_belongs_and_nowhere_else():
     objects = manifests.render("prod", VALUES)
-    (binding,) = [one for one in objects if one["kind"] == "RoleBinding"]
+    roles = {one["metadata"]["name"]: one for one in objects if one["kind"] == "RoleBinding"}
+    binding = roles["berth-reconcile-shard"]
     assert binding["subjects"] == [
         {
             "apiGroup": "rbac.authorization.k8s.io",
