@@ -159,7 +159,7 @@ def _moves(scene: Scene) -> Iterator[Step]:
         yield Step(kind=kind, subject=end.servable, shard=end.target, reason=reason)
     for begin in moves.begin:
         new = wanted(scene.rows[begin.servable])
-        reason = f"{begin.reason}; {begin.placed.reason}"
+        reason = f"from {begin.source}: {begin.reason}; {begin.placed.reason}"
         yield _loading(scene, ("move", begin.servable), begin.target, reason, new)
     for gone in moves.rehome:
         reason = f"it is served no more, and {gone.source} drains"

@@ -41,7 +41,8 @@ def _headline(plan: Foretold) -> str:
 
 
 def _line(step: Step) -> str:
-    where = f" on {step.shard}" if step.shard != step.subject else ""
+    word = "to" if step.kind in ("move", "cut over", "give up", "rehome") else "on"
+    where = f" {word} {step.shard}" if step.shard != step.subject else ""
     cost = "; ".join(_cost(step.bytes, step.seconds, step.dollars_a_month))
     return f"{step.kind} {step.subject}{where}: {step.reason}" + (f" ({cost})" if cost else "")
 

@@ -126,6 +126,40 @@ def test_a_repair_tells_that_a_shard_is_to_let_go_and_a_drop_that_it_has():
     assert ("drop", "shard-0 has let go of it; it is placed on shard-1") in seen
 
 
+def test_a_move_says_from_where_why_and_what_the_target_loads():
+    world = worlds.signed_up(shards=2)
+    world.upload("acme/digits/1")
+    world.settle()
+    source = world.model("acme.digits").shard
+    target = "shard-1" if source == "shard-0" else "shard-0"
+    world.policy(moves={"wanted": {"acme.digits": target}})
+    (step,) = plan(world)["steps"]
+    assert (step["kind"], step["subject"], step["shard"]) == ("move", "acme.digits", target)
+    assert (step["bytes"], step["seconds"]) == (2 * 10 * MIB, 0.1)
+    assert f"move acme.digits to {target}: from {source}: " in told(world)
+    world.send("ticks", b'{"sweep": false}')
+    world.run()
+    words = set()
+    for _ in range(5):
+        words |= {line.split(": ")[0].strip() for line in told(world).splitlines()}
+        world.fleet_tick()
+        world.tick(3)
+    assert f"cut over acme.digits to {target}" in words
+
+
+def test_a_pool_that_may_not_grow_says_what_it_is_held_back_from():
+    world = worlds.fresh(shards=1)
+    world.policy(common={"min_shards": 2, "max_shards": 2})
+    (step,) = plan(world)["steps"]
+    assert (step["kind"], step["subject"]) == ("create", "shard-1")
+    assert step["dollars_a_month"] == round(2 * REPLICA, 2)
+    world = worlds.signed_up(shards=1, max_models=1)
+    world.upload("acme/digits/1")
+    world.settle()
+    assert "no more are allowed" in plan(world)["blocked"]
+    assert "Held back: " in told(world)
+
+
 def test_a_machine_without_a_price_leaves_the_money_open(monkeypatch):
     world = World(shards=1)
     rates = foretold_steps.Rates(world.status.foretelling.rates.prices, "n2-standard-8", 50)
