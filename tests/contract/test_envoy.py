@@ -57,7 +57,7 @@ def settled(world, wanted):
 
 def write(world, pods):
     made = door.render(world.site, [], pods)
-    for files in (made.endpoints, made.listing):
+    for files in (door.listed(made.clusters), made.listeners):
         for name, data in files.items():
             world.envoy.write(name, data)
 

@@ -146,7 +146,7 @@ class Door:
 
     def update(self, fleet, pods):
         made = door.render(self.site, fleet, pods)
-        for files in (made.endpoints, made.listing, made.table):
+        for files in (door.listed(made.clusters), made.listeners, made.table):
             write(Path(self.site.folder), files)
         for path in (Path(self.site.folder) / "models").glob("*"):
             if f"models/{path.name}" not in made.table:

@@ -37,7 +37,7 @@ class MemoryEnvoy(Called):
         with self._called("clusters", ""):
             if not self.running:
                 raise Unavailable("Envoy does not run")
-            shards = door.known(self.stored.get(door.CLUSTERS, b"")) - self.warming
+            shards = set(door.known(self.stored.get(door.CLUSTERS, b""))) - self.warming
             return {f"{kind}-{shard}" for shard in shards for kind in ("rest", "grpc")}
 
 

@@ -30,6 +30,7 @@ class RouteFleet:
     heap_bytes: int
     _read: dict[str, tuple[int, ShardRoutes]] = field(default_factory=dict)
     _files: dict[str, bytes] = field(default_factory=dict)
+    _done: tuple[Mapping[str, int], Mapping[str, tuple[str, ...]]] | None = None
     _looked: bool = False
     _listed: bool = False
 
@@ -44,8 +45,14 @@ class RouteFleet:
             if not self._listed:
                 raise Unavailable(f"no routes yet: {error}") from error
             LOG.warning("routes are followed as they were", reason=str(error))
+        ready = self.replicas.ready()
+        seen = ({name: generation for name, (generation, _) in self._read.items()}, ready)
+        if seen == self._done:
+            return 0
         fleet = [routes for _, (_, routes) in sorted(self._read.items())]
-        return self._apply(door.render(self.site, fleet, self.replicas.ready()))
+        changed, waiting = self._apply(door.render(self.site, fleet, ready))
+        self._done = None if waiting else seen
+        return changed
 
     def _refresh(self) -> None:
         """Fetch the documents that are new. Each that cannot be read stays as it was."""
@@ -71,26 +78,24 @@ class RouteFleet:
             return
         self._read[name] = (stored.stat.generation, routes)
 
-    def _apply(self, wanted: door.Doorway) -> int:
+    def _apply(self, wanted: door.Doorway) -> tuple[int, bool]:
+        """Write what differs; how many files did, and whether something waits for Envoy."""
         if not self._looked:
             self._files = dict(self.envoy.files())
             self._looked = True
-        before = door.known(self._files.get(door.CLUSTERS, b""))
-        changed = self._write(wanted.endpoints)
-        # Clusters that leave stay until nothing refers to them.
-        both = {**wanted.listing, door.CLUSTERS: door.clusters(self.site, wanted.shards | before)}
-        changed += self._write(both)
-        table, waiting = self._settled(wanted, both[door.CLUSTERS])
+        # Clusters that leave stay as they were until nothing refers to them.
+        both = {**door.known(self._files.get(door.CLUSTERS, b"")), **wanted.clusters}
+        changed = self._write(door.listed(both))
+        changed += self._write(wanted.listeners)
+        table, waiting = self._settled(wanted)
         changed += self._write(table)
-        folders = (door_table.MODELS, door_table.CUSTOMERS)
-        changed += self._clear(folders, wanted.table)
+        changed += self._clear((door_table.MODELS, door_table.CUSTOMERS), wanted.table)
         if not waiting:
-            changed += self._write(wanted.listing)
-            changed += self._clear((door.ENDPOINTS,), wanted.endpoints)
+            changed += self._write(door.listed(wanted.clusters))
         changed += self._write({BOOTSTRAP: door_bootstrap.render(self.site, self.heap_bytes)})
-        return changed
+        return changed, waiting
 
-    def _settled(self, wanted: door.Doorway, clusters: bytes) -> tuple[dict[str, bytes], bool]:
+    def _settled(self, wanted: door.Doorway) -> tuple[dict[str, bytes], bool]:
         """The table without the models whose shard Envoy does not know yet, and whether there are any."""
         new = {
             name: data

@@ -1,21 +1,21 @@
 """The door: Envoy's whole configuration as files, a pure function of all routes and ready pods.
 
-Two kinds of files. xDS (listeners, clusters, endpoints) in Envoy's JSON, which change with the shards
-and their pods; and the routing table, one small file a model that the Lua filter reads at each
+Two kinds of files. xDS (listeners, clusters with endpoints) in Envoy's JSON, which change with the
+shards and their pods; and the routing table, one small file a model that the Lua filter reads at each
 request, so that a change costs the same in a fleet of ten models and of ten thousand.
 """
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from typing import Any
 
 from berth.domain import door_clusters, door_listener, door_table, quotas
 from berth.domain.errors import Damaged
 from berth.domain.routing import ShardRoutes
 
 LISTENERS, CLUSTERS = "lds.json", "cds.json"
-ENDPOINTS = "eds/"
 _KINDS = tuple(f"{kind}-" for kind in door_clusters.PORTS)
 
 
@@ -34,60 +34,57 @@ class Site:
     """Requests per second of a customer, by plan."""
 
 
+Clusters = Mapping[str, Sequence[Mapping[str, Any]]]
+"""Envoy's clusters by shard."""
+
+
 @dataclass(frozen=True, slots=True)
 class Doorway:
-    """The files of a door by name, in the three groups that must reach Envoy one after the other.
+    """What a door's files are made of: the clusters by shard, and the listeners and the table by name.
 
-    What is added becomes known from the left to the right, what is taken away from the right to the left.
+    What is added becomes known in this order, what is taken away in the opposite one.
     """
 
-    shards: frozenset[str]
-    endpoints: Mapping[str, bytes]
-    listing: Mapping[str, bytes]
+    clusters: Clusters
+    listeners: Mapping[str, bytes]
     table: Mapping[str, bytes]
 
 
 def render(site: Site, fleet: Sequence[ShardRoutes], pods: Mapping[str, Sequence[str]]) -> Doorway:
-    """Return the files; `pods` maps a shard to the addresses of its ready replicas.
+    """Return what the files are to hold; `pods` maps a shard to the addresses of its ready replicas.
 
     A shard without routes or without pods has clusters all the same, so that Envoy knows them early.
     """
     shards = sorted({one.shard for one in fleet} | set(pods))
     ready = {shard: tuple(sorted(set(pods.get(shard, ())))) for shard in shards}
-    endpoints = {
-        f"{ENDPOINTS}{name}.json": data
-        for shard in shards
-        for name, data in door_clusters.endpoints(shard, ready[shard]).items()
-    }
     told = (site.address, site.port)
     return Doorway(
-        shards=frozenset(shards),
-        endpoints=endpoints,
-        listing={
-            CLUSTERS: clusters(site, shards),
-            LISTENERS: door_listener.listeners(told, script(site), site.rates),
-        },
+        clusters={shard: door_clusters.of_shard(shard, ready[shard]) for shard in shards},
+        listeners={LISTENERS: door_listener.listeners(told, script(site), site.rates)},
         table=door_table.table(fleet, ready),
     )
 
 
-def clusters(site: Site, shards: Iterable[str]) -> bytes:
-    """The clusters' file for these shards."""
-    return door_clusters.clusters(sorted(shards), f"{site.folder}/{ENDPOINTS}")
+def listed(clusters: Clusters) -> dict[str, bytes]:
+    """The clusters' file."""
+    found = (one for _, of_shard in sorted(clusters.items()) for one in of_shard)
+    return {CLUSTERS: door_clusters.resources(*map(dict, found))}
 
 
-def known(data: bytes) -> frozenset[str]:
-    """The shards of a clusters' file; none of one that was never written. Raises Damaged."""
+def known(data: bytes) -> Clusters:
+    """The clusters of such a file; none of one that was never written. Raises Damaged."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
     try:
-        names = [one["name"] for one in json.loads(data or b'{"resources":[]}')["resources"]]
+        for one in json.loads(data or b'{"resources":[]}')["resources"]:
+            found.setdefault(door_clusters.shard_of(one["name"]), []).append(one)
     except (ValueError, TypeError, KeyError) as error:
         raise Damaged("not a clusters' file") from error
-    return frozenset(name.partition("-")[2] for name in names)
+    return found
 
 
 def reachable(clusters: Set[str]) -> frozenset[str]:
     """The shards both of whose clusters are among these."""
-    found = Counter(one.partition("-")[2] for one in clusters if one.startswith(_KINDS))
+    found = Counter(door_clusters.shard_of(one) for one in clusters if one.startswith(_KINDS))
     return frozenset(shard for shard, count in found.items() if count == len(_KINDS))
 
 

@@ -1,6 +1,9 @@
-"""Envoy's clusters and endpoints: two a shard, its replicas' REST and gRPC ports.
+"""Envoy's clusters with their endpoints: two a shard, its replicas' REST and gRPC ports.
 
-Field meanings: envoyproxy.io/docs/envoy/v1.40.0/api-v3/config/cluster/v3 and .../endpoint/v3.
+The endpoints stand in the clusters: as files of their own each would hold an inotify instance, of which
+a user has 128 on most machines. A cluster that changes is replaced once the new one is warm.
+
+Field meanings: envoyproxy.io/docs/envoy/v1.40.0/api-v3/config/cluster/v3.
 """
 
 from collections.abc import Sequence
@@ -11,7 +14,6 @@ from berth.domain import canonical
 REST, GRPC = "rest", "grpc"
 PORTS = {REST: 8501, GRPC: 8500}
 _CLUSTER = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
-_ENDPOINTS = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"
 _HTTP = "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 # Requests in flight and waiting, to one shard from one router: a flood for one model ends here.
 MAX_REQUESTS, MAX_PENDING, MAX_CONNECTIONS = 1024, 256, 512
@@ -27,44 +29,31 @@ def resources(*values: dict[str, Any]) -> bytes:
     return canonical.encode({"resources": list(values)})
 
 
-def endpoints(shard: str, addresses: Sequence[str]) -> dict[str, bytes]:
-    """Return each cluster's endpoints by the cluster's name."""
-    return {name(kind, shard): resources(_assignment(kind, shard, addresses)) for kind in PORTS}
+def of_shard(shard: str, addresses: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the clusters of a shard with these replicas."""
+    return [_cluster(name(kind, shard), kind, addresses) for kind in PORTS]
 
 
-def clusters(shards: Sequence[str], folder: str) -> bytes:
-    """Return the clusters of all shards; `folder` (ending in a slash) holds the endpoints' files."""
-    return resources(*(_cluster(kind, shard, folder) for shard in shards for kind in PORTS))
+def shard_of(cluster: str) -> str:
+    """The shard that a cluster belongs to, by its name."""
+    return cluster.partition("-")[2]
 
 
-def _assignment(kind: str, shard: str, addresses: Sequence[str]) -> dict[str, Any]:
+def _cluster(own: str, kind: str, addresses: Sequence[str]) -> dict[str, Any]:
     found = [
         {"endpoint": {"address": {"socket_address": {"address": one, "port_value": PORTS[kind]}}}}
         for one in addresses
     ]
     return {
-        "@type": _ENDPOINTS,
-        "cluster_name": name(kind, shard),
-        "endpoints": [{"lb_endpoints": found}] if found else [],
-    }
-
-
-def _cluster(kind: str, shard: str, folder: str) -> dict[str, Any]:
-    own = name(kind, shard)
-    return {
         "@type": _CLUSTER,
         "name": own,
-        "type": "EDS",
-        "eds_cluster_config": {
-            "eds_config": {
-                "resource_api_version": "V3",
-                "path_config_source": {"path": f"{folder}{own}.json"},
-            }
+        "type": "STATIC",
+        "load_assignment": {
+            "cluster_name": own,
+            "endpoints": [{"lb_endpoints": found}] if found else [],
         },
         "connect_timeout": "1s",
         "lb_policy": "LEAST_REQUEST",
-        # A replica that left the endpoints is let go of at once, whatever its port still answers.
-        "ignore_health_on_host_removal": True,
         "health_checks": [_HEALTH],
         "outlier_detection": _OUTLIERS,
         "circuit_breakers": {"thresholds": [_BREAKER]},

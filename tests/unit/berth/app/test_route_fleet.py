@@ -44,6 +44,9 @@ class Sidecar:
         assert count == len(self.done)
         return list(self.done)
 
+    def clusters(self):
+        return door.known(self.envoy.stored["cds.json"])
+
     def shard(self, model):
         text = self.envoy.stored.get(f"models/{model}")
         return text and text.decode().splitlines()[0].removeprefix("shard ")
@@ -66,8 +69,6 @@ def test_the_first_round_writes_all_and_the_bootstrap_last(sidecar):
     made.store("s-1", a__b=serving(1))
     names = [name for _, name in made.round()]
     assert names == [
-        "eds/rest-s-1.json",
-        "eds/grpc-s-1.json",
         "cds.json",
         "lds.json",
         "models/a.b",
@@ -97,7 +98,7 @@ def test_a_change_costs_the_model_it_concerns(sidecar):
 
 def test_a_replica_that_comes_or_goes_changes_its_endpoints_alone(sidecar):
     sidecar.replicas.addresses = {"s-1": ("10.0.0.1", "10.0.0.3")}
-    assert sidecar.round() == [("write", "eds/rest-s-1.json"), ("write", "eds/grpc-s-1.json")]
+    assert sidecar.round() == [("write", "cds.json")]
 
 
 def test_a_new_shard_is_known_to_envoy_before_a_model_is_sent_there(sidecar):
@@ -122,9 +123,8 @@ def test_a_shard_leaves_after_the_last_that_refers_to_it(sidecar):
     sidecar.replicas.addresses = dict(ONE)
     sidecar.control.delete("routes/s-2.json")
     done = sidecar.round()
-    assert done[0] == ("write", "models/a.b")
-    assert done[1] == ("write", "cds.json")
-    assert sorted(done[2:]) == [("remove", f"eds/{kind}-s-2.json") for kind in ("grpc", "rest")]
+    assert done == [("write", "models/a.b"), ("write", "cds.json")]
+    assert set(sidecar.clusters()) == {"s-1"}
 
 
 def test_a_model_does_not_leave_a_shard_for_one_that_envoy_does_not_know(sidecar):
@@ -135,11 +135,12 @@ def test_a_model_does_not_leave_a_shard_for_one_that_envoy_does_not_know(sidecar
     sidecar.envoy.warming = {"s-2"}
     sidecar.round()
     assert sidecar.shard("a.b") == "s-1"
-    assert door.known(sidecar.envoy.stored["cds.json"]) == {"s-1", "s-2"}
+    assert set(sidecar.clusters()) == {"s-1", "s-2"}
+    assert "10.0.0.1" in str(sidecar.clusters()["s-1"])  # with its replicas as they were
     sidecar.envoy.warming = set()
     sidecar.round()
     assert sidecar.shard("a.b") == "s-2"
-    assert door.known(sidecar.envoy.stored["cds.json"]) == {"s-2"}
+    assert set(sidecar.clusters()) == {"s-2"}
 
 
 def test_an_envoy_that_does_not_run_is_not_waited_for(sidecar):
@@ -164,7 +165,7 @@ def test_what_cannot_be_read_stays_as_it_was(sidecar, call):
     sidecar.control.before = failing(call)
     sidecar.replicas.addresses = {"s-1": ("10.0.0.7",)}
     done = sidecar.round()
-    assert [name for _, name in done] == ["eds/rest-s-1.json", "eds/grpc-s-1.json"]
+    assert [name for _, name in done] == ["cds.json"]
     sidecar.control.before = None
     assert ("write", "models/a.x") in sidecar.round()
 

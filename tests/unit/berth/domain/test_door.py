@@ -5,6 +5,7 @@ import json
 import pytest
 
 from berth.domain import door, door_bootstrap
+from berth.domain.errors import Damaged
 from berth.domain.quotas import PLANS
 from berth.domain.routing import ModelRoute, ShardRoutes
 
@@ -88,10 +89,11 @@ def test_a_shard_with_replicas_is_preferred_to_one_without():
 
 
 def addresses(made, name):
-    (one,) = json.loads(made.endpoints[f"eds/{name}.json"])["resources"]
-    assert one["cluster_name"] == name
-    found = [group["lb_endpoints"] for group in one["endpoints"]]
-    sockets = [item["endpoint"]["address"]["socket_address"] for group in found for item in group]
+    """Of a cluster, as its file has it."""
+    clusters = json.loads(door.listed(made.clusters)["cds.json"])["resources"]
+    (one,) = [one for one in clusters if one["name"] == name]
+    groups = [group["lb_endpoints"] for group in one["load_assignment"]["endpoints"]]
+    sockets = [item["endpoint"]["address"]["socket_address"] for group in groups for item in group]
     return [f"{one['address']}:{one['port_value']}" for one in sockets]
 
 
@@ -99,18 +101,32 @@ def test_a_shard_has_two_clusters_of_its_ready_pods():
     made = door.render(SITE, [routes("s-1")], {"s-1": ["10.0.0.2", "10.0.0.1", "10.0.0.1"]})
     assert addresses(made, "rest-s-1") == ["10.0.0.1:8501", "10.0.0.2:8501"]
     assert addresses(made, "grpc-s-1") == ["10.0.0.1:8500", "10.0.0.2:8500"]
-    clusters = json.loads(made.listing["cds.json"])["resources"]
-    paths = [one["eds_cluster_config"]["eds_config"]["path_config_source"] for one in clusters]
-    assert [one["path"] for one in paths] == [
-        "/run/door/eds/rest-s-1.json",
-        "/run/door/eds/grpc-s-1.json",
-    ]
 
 
 def test_a_shard_without_routes_or_without_pods_is_known_all_the_same():
     made = door.render(SITE, [routes("s-1")], {"s-2": ["10.0.0.2"]})
     assert addresses(made, "rest-s-1") == []
     assert addresses(made, "rest-s-2") == ["10.0.0.2:8501"]
+
+
+def test_a_clusters_file_gives_back_what_it_was_made_of():
+    made = door.render(SITE, [routes("a-b-1")], {"s-2": ["10.0.0.2"]})
+    assert door.known(door.listed(made.clusters)["cds.json"]) == made.clusters
+    assert door.known(b"") == {}
+    with pytest.raises(Damaged):
+        door.known(b'{"resources": [{}]}')
+
+
+@pytest.mark.parametrize(
+    ("clusters", "shards"),
+    [
+        ({"rest-s-1", "grpc-s-1", "admin"}, {"s-1"}),
+        ({"rest-s-1", "grpc-s-2"}, set()),
+        (set(), set()),
+    ],
+)
+def test_a_shard_is_reachable_when_both_its_clusters_are(clusters, shards):
+    assert door.reachable(clusters) == shards
 
 
 def test_the_same_fleet_gives_the_same_bytes_in_any_order():
@@ -122,13 +138,14 @@ def test_the_same_fleet_gives_the_same_bytes_in_any_order():
         routes("s-2", a__d=serving(2, canary={2: 5}, labels={"y": 2, "x": 2})),
         routes("s-1", a__c=serving(1), a__b=serving(1, keys=(OTHER, KEY))),
     ]
-    assert door.render(SITE, fleet, {"s-1": "ab", "s-2": ()}) == door.render(
-        SITE, turned, {"s-2": (), "s-1": "ba"}
-    )
+    one = door.render(SITE, fleet, {"s-1": "ab", "s-2": ()})
+    two = door.render(SITE, turned, {"s-2": (), "s-1": "ba"})
+    assert door.listed(one.clusters) == door.listed(two.clusters)
+    assert one.table == two.table
 
 
 def test_every_plan_has_its_rate_in_the_listener():
-    listener = door.render(SITE, [], {}).listing["lds.json"].decode()
+    listener = door.render(SITE, [], {}).listeners["lds.json"].decode()
     assert all(
         f'"tokens_per_fill":{quota.requests_per_second}' in listener for quota in PLANS.values()
     )
