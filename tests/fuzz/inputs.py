@@ -86,6 +86,10 @@ def yamls():
                 *(
                     b"keep: 2\n",
                     b"pin: 3\n",
+                    b"canary: {version: 4, percent: 10}\n",
+                    b"canary: {version: 4, percent: 10.0, }\n",
+                    b"labels: {stable: 3}\n",
+                    b"labels:\n  on: 1:30\n  a b: .nan\n",
                     b"<<: {keep: 1}\n",
                     b"? [a]\n: 1\n",
                     b"1: 2\n",

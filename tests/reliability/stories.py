@@ -95,6 +95,11 @@ def pin_one(fleet):
     fleet.put(f"{DIGITS}/serving.yaml", b"pin: 1\n")
 
 
+def canary_two(fleet):
+    wishes = b"canary: {version: 2, percent: 10}\nlabels: {stable: 1}\n"
+    fleet.put(f"{DIGITS}/serving.yaml", wishes)
+
+
 def two_at_once(fleet):
     fleet.upload_now("acme/first/1")
     fleet.upload_now("acme/second/1")
@@ -190,6 +195,7 @@ STORIES = (
     Story("a second version", SERVING, (upload(2),)),
     Story("a rollback by pin", TWO, (pin_one,)),
     Story("serving.yaml keeps two", TWO, (keep_two,)),
+    Story("a canary, and a newer version", TWO, (canary_two, upload(3))),
     Story("a bad upload", CUSTOMER, (bad,)),
     Story("a bad upload, then a good one", CUSTOMER, (bad, upload(1))),
     Story("an incomplete upload, then the rest", CUSTOMER, (one_file_missing, the_missing_file)),

@@ -85,10 +85,14 @@ class Wants(Document):
     A deletion takes what was uploaded until its revision: of the whole model (`deleted_revision`),
     or of one version (`deleted_versions`), known here or not yet. `closed` is the account's state as
     of `account_revision`. Nothing here depends on the order in which it was learnt.
+
+    `canary` maps a version to its percentage of the requests that name none, `labels` names versions.
     """
 
     keep: int = Field(default=1, ge=1, le=8)
     pin: int | None = None
+    canary: dict[int, int] = {}
+    labels: dict[str, int] = {}
     source_generation: int = 0
     deleted_revision: str = ""
     deleted_versions: dict[int, str] = {}
@@ -153,6 +157,8 @@ class Projection(Document):
     document: int = 0
     arriving: bool = False
     leaving: bool = False
+    canary: dict[int, int] = {}
+    labels: dict[str, int] = {}
 
     def seen_by(self, shard: str, *, home: str) -> "Projection":
         """Return it as one of the model's shards sees it; `home` is the one that serves it."""
@@ -177,16 +183,22 @@ class Projection(Document):
 
 
 def project(model: Model, *, generation: int = 0) -> Projection:
-    """Return what a shard needs of a model's document: its newest versions and its pin."""
-    numbers = sorted(model.present, reverse=True)
-    shown = {n for n in numbers if n in numbers[:SHOWN_VERSIONS] or n == model.wants.pin}
+    """Return what a shard needs of a model's document: what its owner named, and its newest versions."""
+    wants, numbers = model.wants, sorted(model.present, reverse=True)
+    canary = {n: percent for n, percent in wants.canary.items() if n in numbers}
+    labels = {label: n for label, n in wants.labels.items() if n in numbers}
+    named = {n for n in (wants.pin, *canary, *labels.values()) if n in numbers}
+    others = [n for n in numbers if n not in named]
+    shown = named.union(others[: max(1, SHOWN_VERSIONS - len(named))])
     return Projection(
         base_path=model.base_path,
-        keep=model.wants.keep,
-        pin=model.wants.pin,
-        retired=model.wants.closed or not numbers,
+        keep=wants.keep,
+        pin=wants.pin,
+        retired=wants.closed or not numbers,
         versions={n: model.versions[n].footprint for n in sorted(shown)},
         document=generation,
+        canary=canary,
+        labels=labels,
     )
 
 

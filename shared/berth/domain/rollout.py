@@ -97,17 +97,20 @@ def _onward(
 def wanted_versions(
     projection: Projection, quarantined: Mapping[int, Quarantine]
 ) -> tuple[int, ...]:
-    """Return the versions to serve, ascending: the newest `keep` up to the pin, none quarantined.
+    """Return the versions to serve, ascending, none quarantined: the newest `keep` up to the pin, the
+    canary not counted, and beside them the canary and what has a label.
 
     With nothing sound up to the pin, what is newer serves rather than nothing.
     """
     sound = sorted(
         n for n in projection.versions if n not in quarantined or not quarantined[n].active
     )
+    ordinary = [n for n in sound if n not in projection.canary]
     if projection.pin in projection.versions:
         pin = projection.pin
-        sound = [n for n in sound if pin is None or n <= pin] or sound
-    return tuple(sound[-projection.keep :])
+        ordinary = [n for n in ordinary if pin is None or n <= pin] or ordinary
+    named = {n for n in (*projection.canary, *projection.labels.values()) if n in sound}
+    return tuple(sorted(named.union(ordinary[-projection.keep :])))
 
 
 def leaving(name: str, seen: Observation) -> bool:

@@ -65,6 +65,15 @@ class Sources:
     configured: Collection[str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Wished:
+    """What an owner said of how requests are spread."""
+
+    pin: int | None
+    canary: Mapping[int, int]
+    labels: Mapping[str, int]
+
+
 def made(shard: str, sources: Sources, stored: StoredRoutes | None, now: datetime) -> ShardRoutes:
     """Return the routes of a shard. A model that leaves stays, without versions, until no config names it."""
     before = stored.routes.models if stored and stored.routes else {}
@@ -134,21 +143,25 @@ def _leaves(projection: Projection | None) -> bool:
 def _route(
     record: ModelRecord, projection: Projection | None, before: ModelRoute, now: datetime
 ) -> ModelRoute:
-    same = before.versions == record.announced and before.since
-    since = before.since if same else now.isoformat()
+    versions = record.announced
+    same = before.versions == versions and before.since
+    wished = _Wished(before.default, before.canary, before.labels)
+    if projection is not None:
+        wished = _Wished(projection.pin, projection.canary, projection.labels)
     route = before.model_copy(
         update={
-            "versions": record.announced,
-            "default": _default(record.announced, before.default),
-            "since": since,
+            "versions": versions,
+            "default": _default(versions, wished),
+            "canary": {n: percent for n, percent in wished.canary.items() if n in versions},
+            "labels": _labels(versions, wished, before),
+            "since": before.since if same else now.isoformat(),
         }
     )
     if projection is None:  # carried forward: what was known of it stays
         return route
-    waits = not record.announced and not projection.retired
+    waits = not versions and not projection.retired
     return route.model_copy(
         update={
-            "default": _default(record.announced, projection.pin),
             "document": projection.document,
             "arriving": projection.arriving,
             "reason": _reason(record) if waits else "",
@@ -156,11 +169,24 @@ def _route(
     )
 
 
-def _default(versions: tuple[int, ...], preferred: int | None) -> int | None:
-    """The version that a request without one gets: the preferred one if it serves, else the newest."""
-    if preferred in versions:
-        return preferred
-    return versions[-1] if versions else None
+def _default(versions: tuple[int, ...], wished: _Wished) -> int | None:
+    """The version that a request without one gets: the pin, else the newest up to it that is no canary.
+
+    The canary, or what is newer, rather than nothing.
+    """
+    ordinary = [n for n in versions if n not in wished.canary]
+    below = [n for n in ordinary if wished.pin is None or n <= wished.pin]
+    return next((some[-1] for some in (below, ordinary, versions) if some), None)
+
+
+def _labels(versions: tuple[int, ...], wished: _Wished, before: ModelRoute) -> dict[str, int]:
+    """A label goes on to name what it named until its new version is served."""
+    return {
+        label: before.labels[label]
+        if number not in versions and before.labels.get(label) in versions
+        else number
+        for label, number in wished.labels.items()
+    }
 
 
 def _reason(record: ModelRecord) -> str:

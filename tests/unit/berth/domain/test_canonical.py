@@ -79,8 +79,15 @@ def test_a_projection_of_the_largest_model_fits_into_metadata():
         base_path=f"{'c' * 40}/{'m' * 40}",
         shard="shard-0",
         versions={10**15 - n: admitted for n in range(1000)},
-        wants=documents.Wants(pin=10**15 - 999, keep=8),
+        wants=documents.Wants(
+            pin=10**15 - 999,
+            keep=8,
+            canary={10**15 - 998: 100},
+            labels={f"{n}" * 32: 10**15 - 990 - n for n in range(8)},
+        ),
     )
-    metadata = documents.project(model, generation=2**63).metadata()
+    seen = documents.project(model, generation=2**63).seen_by("shard-1", home="shard-0")
+    metadata = seen.metadata()
     assert max(len(v.encode()) for v in metadata.values()) < 4096
-    assert str(10**15 - 999) in metadata["projection"]
+    assert {10**15 - n for n in (0, 990, 997, 998, 999)} <= set(seen.versions)
+    assert len(seen.versions) == 16

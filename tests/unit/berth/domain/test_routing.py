@@ -35,6 +35,38 @@ def test_a_pin_is_the_default_once_it_serves():
 
 
 @pytest.mark.parametrize(
+    ("announced", "wished", "default"),
+    [
+        ((3, 4), {"canary": {4: 10}}, 3),
+        ((2, 3, 4), {"canary": {4: 10}, "keep": 2}, 3),
+        ((3, 4), {"canary": {3: 10}}, 4),
+        ((3, 4), {"canary": {4: 10}, "pin": 3}, 3),
+        ((2, 4), {"canary": {4: 10}, "pin": 3}, 2),
+        ((2, 4), {"labels": {"next": 4}, "pin": 3}, 2),
+        ((4, 5), {"canary": {5: 10}, "pin": 3}, 4),
+        ((4,), {"canary": {4: 10}}, 4),
+        ((), {"canary": {4: 10}}, None),
+    ],
+)
+def test_a_canary_is_never_the_default_beside_another(announced, wished, default):
+    assert made(projection(2, 3, 4, **wished), record(*announced)).default == default
+
+
+def test_a_canary_has_its_percentage_once_it_serves():
+    wished = projection(3, 4, canary={4: 10})
+    assert made(wished, record(3)).canary == {}
+    assert made(wished, record(3, 4)).canary == {4: 10}
+
+
+def test_a_label_names_what_it_named_until_its_new_version_serves():
+    before = ModelRoute(versions=(3,), labels={"stable": 3, "gone": 3}, since="t")
+    wished = projection(3, 4, labels={"stable": 4, "new": 4})
+    assert made(wished, record(3), before).labels == {"stable": 3, "new": 4}
+    assert made(wished, record(3, 4), before).labels == {"stable": 4, "new": 4}
+    assert made(wished, record(), before).labels == {"stable": 4, "new": 4}
+
+
+@pytest.mark.parametrize(
     ("recorded", "reason"),
     [
         (record(state="PENDING", reason="shard full: 9 models"), "shard full: 9 models"),

@@ -1,4 +1,4 @@
-"""serving.yaml: untrusted bytes become two numbers or a reason the customer can read."""
+"""serving.yaml: untrusted bytes become wishes or a reason the customer can read."""
 
 import pytest
 from hypothesis import given, settings
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from berth.domain import serving_yaml
 from berth.domain.documents import AdmittedVersion, Footprint, Model, Wants
 from berth.domain.errors import InvalidModel
-from berth.domain.serving_yaml import ServingYaml
+from berth.domain.serving_yaml import Canary, ServingYaml
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,12 @@ from berth.domain.serving_yaml import ServingYaml
         (b"pin: 3\nkeep: 8\n", ServingYaml(keep=8, pin=3)),
         (b"pin: null", ServingYaml()),
         ("keep: 2".encode("utf-16"), ServingYaml(keep=2)),
+        (b"canary: {version: 4, percent: 10}", ServingYaml(canary=Canary(version=4, percent=10))),
+        (b"canary: {version: 4, percent: 0}", ServingYaml(canary=Canary(version=4, percent=0))),
+        (b"canary: null", ServingYaml()),
+        (b"labels: {stable: 3, B_2: 4}", ServingYaml(labels={"stable": 3, "B_2": 4})),
+        (b"labels: {'4': 4}", ServingYaml(labels={"4": 4})),
+        (b"labels: {" + b"l" * 32 + b": 1}", ServingYaml(labels={"l" * 32: 1})),
     ],
 )
 def test_what_a_customer_may_say(data, wishes):
@@ -52,7 +58,27 @@ def test_what_a_customer_may_say(data, wishes):
         (b"x" * (16 * 1024 + 1), "at most 16384"),
         (b"- 1", "dictionary"),
         (b"just text", "dictionary"),
-        (b"keep: 1\nlabels: {stable: 1}", "labels"),
+        (b"canary: 4", "canary"),
+        (b"canary: {version: 4}", "canary.percent"),
+        (b"canary: {percent: 4}", "canary.version"),
+        (b"canary: {version: 4, percent: 101}", "less than or equal to 100"),
+        (b"canary: {version: 4, percent: -1}", "greater than or equal to 0"),
+        (b"canary: {version: 4, percent: 0.5}", "percent"),
+        (b"canary: {version: 4, percent: 10%}", "percent"),
+        (b"canary: {version: 4, percent: true}", "percent"),
+        (b"canary: {version: 0, percent: 1}", "version"),
+        (b"canary: {version: 4, percent: 1, to: 9}", "canary.to"),
+        (b"labels: [stable]", "labels"),
+        (b"labels: {stable: '3'}", "labels.stable"),
+        (b"labels: {stable: 0}", "labels.stable"),
+        (b"labels: {4: 4}", "labels"),
+        (b"labels: {on: 4}", "labels"),
+        (b"labels: {a-b: 4}", "pattern"),
+        (b"labels: {'': 4}", "pattern"),
+        (b'labels: {"a\\n": 4}', "pattern"),
+        (b"labels: {" + b"l" * 33 + b": 1}", "pattern"),
+        (b"labels: {" + b", ".join(b"l%d: 1" % n for n in range(9)) + b"}", "at most 8"),
+        (b"labels: {a: 1, a: 2}", "twice"),
         (b"Keep: 1", "Keep"),
         (b"keep: true", "keep"),
         (b"pin: true", "pin"),
@@ -119,6 +145,41 @@ def test_wishes_become_wants_with_their_generation():
 def test_a_pin_of_a_version_that_is_not_there_is_refused_naming_those_that_are(known, there):
     with pytest.raises(InvalidModel, match=there):
         serving_yaml.applied(known, ServingYaml(pin=2), generation=7)
+
+
+def test_a_canary_and_labels_become_wants():
+    wishes = ServingYaml(canary=Canary(version=2, percent=10), labels={"stable": 1})
+    wants = serving_yaml.applied(model(1, 2), wishes, generation=7)
+    assert (wants.canary, wants.labels) == ({2: 10}, {"stable": 1})
+    again = model(1, 2).model_copy(update={"wants": wants})
+    assert serving_yaml.applied(again, ServingYaml(), generation=8).canary == {}
+    assert serving_yaml.applied(again, ServingYaml(), generation=8).labels == {}
+
+
+@pytest.mark.parametrize(
+    ("versions", "wishes", "reason"),
+    [
+        ((1, 2), {"canary": Canary(version=3, percent=1)}, "canary version 3.*admitted: 1, 2"),
+        ((1, 2), {"labels": {"next": 3}}, "labels as next version 3.*admitted: 1, 2"),
+        ((1, 2), {"pin": 2, "canary": Canary(version=2, percent=1)}, "both the pin and the canary"),
+        ((2,), {"canary": Canary(version=2, percent=1)}, "only version"),
+        (range(1, 20), {"keep": 8, "labels": {"a": 1}}, "keeps 8 and names 1 versions: 9 in all"),
+        (
+            range(1, 20),
+            {"keep": 5, "canary": Canary(version=9, percent=1), "labels": {"a": 1, "b": 2, "c": 3}},
+            "at most 8 may be loaded",
+        ),
+    ],
+)
+def test_what_cannot_be_is_refused(versions, wishes, reason):
+    with pytest.raises(InvalidModel, match=reason):
+        serving_yaml.applied(model(*versions), ServingYaml(**wishes), generation=7)
+
+
+def test_versions_named_twice_count_once():
+    labels = {"a": 1, "b": 1, "c": 2}
+    wishes = ServingYaml(keep=6, labels=labels, canary=Canary(version=2, percent=5))
+    assert serving_yaml.applied(model(*range(1, 20)), wishes, generation=7).labels == labels
 
 
 def test_a_reason_is_short_however_long_the_keys_are():

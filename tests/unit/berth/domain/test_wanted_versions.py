@@ -1,4 +1,4 @@
-"""Which versions are to serve: the newest `keep` up to the pin, none quarantined."""
+"""Which versions are to serve: the newest `keep` up to the pin and what is named, none quarantined."""
 
 import pytest
 
@@ -23,6 +23,15 @@ ACTIVE = Quarantine(reason="corrupt", transient=False, attempts=1)
         (projection(1, 2, 3, pin=9), (), (3,)),
         (projection(1, 2, 3, pin=2), (2,), (1,)),
         (projection(2, 3, pin=2), (2,), (3,)),
+        (projection(1, 2, 3, canary={3: 10}), (), (2, 3)),
+        (projection(1, 2, 3, canary={1: 10}), (), (1, 3)),
+        (projection(1, 2, 3, canary={3: 0}, keep=2), (), (1, 2, 3)),
+        (projection(1, 2, 3, canary={3: 10}), (3,), (2,)),
+        (projection(2, 3, canary={3: 10}), (2,), (3,)),
+        (projection(1, 2, 3, canary={3: 10}, pin=1), (), (1, 3)),
+        (projection(1, 2, 3, labels={"old": 1, "new": 3}), (), (1, 3)),
+        (projection(1, 2, 3, labels={"old": 1}), (1,), (3,)),
+        (projection(1, 2, 3, 4, labels={"old": 1, "trial": 4}, canary={4: 5}), (), (1, 3, 4)),
     ],
 )
 def test_wanted_versions(given, quarantined, wanted):
