@@ -94,6 +94,14 @@ def settled(berth):
 
 
 @pytest.fixture
+def policy(berth):
+    """Write the operator's policy; it is the default again afterwards."""
+    blob = berth.fleet.control.blob("fleet/policy.json")
+    yield lambda **fields: blob.upload_from_string(json.dumps(fields))
+    blob.delete()
+
+
+@pytest.fixture
 def disturbing():
     """What another test's models feel: they are suspected of a server's end, or announced once more."""
 

@@ -48,10 +48,18 @@ def test_a_settled_fleet_has_nothing_to_do_and_asking_writes_nothing(berth, serv
     assert f"{shard} has nothing to do" in one
 
 
+def repaired(berth):
+    """Whether a tick said that it repaired something."""
+    ticks = berth.entries("reconcile_fleet", outcome="changed")
+    return any(action.startswith("repair ") for tick in ticks for action in tick.get("actions", ()))
+
+
 def test_it_says_of_a_deleted_projection_what_the_tick_then_does(berth, served):
     shard = berth.fleet.model(served)["shard"]
     projection = berth.fleet.control.blob(f"shards/{shard}/models/{served}")
     step = ("repair", served, shard, f"{shard} has no projection of it")
+
+    line = f"repair {served} on {shard}: {step[3]}"
 
     def foretold():
         """The minute's own tick may be quicker: then once more."""
@@ -59,18 +67,33 @@ def test_it_says_of_a_deleted_projection_what_the_tick_then_does(berth, served):
             projection.delete()
         steps = as_json(berth)["steps"]
         found = {(one["kind"], one["subject"], one["shard"], one["reason"]) for one in steps}
-        return step in found
+        return step in found and line in plan(berth)
 
     until("the plan says so before a tick has mended it", foretold)
-    assert f"repair {served} on {shard}: {step[3]}" in plan(berth) or (
-        berth.fleet.control.get_blob(projection.name) is not None
-    )
     berth.fleet.tick()
     until("the tick does it", lambda: berth.fleet.control.get_blob(projection.name) is not None)
-    ticks = berth.entries("reconcile_fleet", outcome="changed")
-    assert any(action.startswith("repair ") for tick in ticks for action in tick.get("actions", ()))
+    until("and says so", lambda: repaired(berth))
     until("the plan has it no more", lambda: served not in plan(berth))
     berth.serves(served, 1, e2e.TWO)
+
+
+@pytest.mark.usefixtures("disturbing")
+def test_it_says_of_a_shard_that_the_policy_asks_for_what_the_tick_then_does(berth, policy):
+    known = berth.fleet.ask("/fleet")["shards"]
+    made = f"shard-{len(known)}"
+    policy(common={"min_shards": len(known) + 1})
+    said = {
+        step["subject"]: step["dollars_a_month"]
+        for step in as_json(berth)["steps"]
+        if step["kind"] == "create"
+    }
+    ticked = set(berth.fleet.ask("/fleet")["shards"]) - set(known)  # by the minute's own tick
+    assert set(said) == {made} - ticked
+    assert all(dollars > 0 for dollars in said.values())
+    berth.fleet.tick()
+    until("the tick makes it", lambda: made in berth.fleet.ask("/fleet")["shards"])
+    until("its replicas are ready", lambda: len(berth.fleet.replicas.ready(made)) == 2)
+    until("the plan has it no more", lambda: f"create {made}" not in plan(berth))
 
 
 def test_an_unknown_shard_is_four(berth):

@@ -1,19 +1,9 @@
 """Servers are replaced, by order or by death, under load and without one failed prediction."""
 
-import json
-
 import pytest
 
 from tests.support import e2e
 from tests.support.e2e import until
-
-
-@pytest.fixture
-def policy(berth):
-    """Write the operator's policy of restarts; it is the default again afterwards."""
-    blob = berth.fleet.control.blob("fleet/policy.json")
-    yield lambda **fields: blob.upload_from_string(json.dumps(fields))
-    blob.delete()
 
 
 @pytest.fixture
