@@ -82,7 +82,7 @@ class VersionStatus:
 ServerReport = Mapping[str, Mapping[int, VersionStatus]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StoredConfig:
     """A serving config as stored, with its concurrency token."""
 
@@ -91,7 +91,7 @@ class StoredConfig:
     updated: datetime
     entries: Mapping[str, serving_config.Entry]
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """The digest of its text."""
         return canonical.digest(self.text)
@@ -118,7 +118,7 @@ class Observation:
     usage: Mapping[str, int] = field(default_factory=dict)
     routes: StoredRoutes | None = None
 
-    @property
+    @cached_property
     def serving(self) -> tuple[Pod, ...]:
         """The replicas that take traffic."""
         return tuple(pod for pod in self.workload.pods if pod.serving)

@@ -51,6 +51,47 @@ def test_a_hostile_name_cannot_break_out_of_its_text(name):
     }
 
 
+ENTRY = serving_config.entry("/models/acme/digits", [2, 10**15])
+PLAIN = serving_config.render({"acme.digits": ENTRY, "acme.starter": ENTRY})
+
+
+def _slowly(text):
+    message = text_format.Parse(text, tfserving_pb2.ModelServerConfig())
+    return {
+        item.name: Entry(item.base_path, tuple(item.model_version_policy.specific.versions))
+        for item in message.model_config_list.config
+    }
+
+
+def test_what_is_rendered_without_escapes_is_read_without_protobuf(monkeypatch):
+    expected = _slowly(PLAIN)
+    monkeypatch.setattr(text_format, "Parse", None)
+    assert serving_config.parse(PLAIN) == expected == {"acme.digits": ENTRY, "acme.starter": ENTRY}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PLAIN[:-3],
+        PLAIN + "}",
+        PLAIN.replace("versions: 2 ", "versions: -2 "),
+        PLAIN.replace("versions: 2 ", "versions: 9223372036854775808 "),
+        PLAIN.replace("acme.digits", "acme\x00digits"),
+        PLAIN.replace("  config", "  # config", 1),
+        PLAIN.replace("  config", "\n  config", 1),
+        PLAIN.replace("acme.starter", "acme.digits"),
+    ],
+)
+def test_any_other_text_says_what_protobuf_says(text):
+    try:
+        expected = _slowly(text)
+    except text_format.ParseError:
+        with pytest.raises(Damaged):
+            serving_config.parse(text)
+    else:
+        assert serving_config.parse(text) == expected
+
+
 def test_the_order_in_memory_does_not_matter():
     one, two = Entry("/a", (1,)), Entry("/b", (2,))
     assert serving_config.render({"a": one, "b": two}) == serving_config.render(
