@@ -88,6 +88,10 @@ reliability: venv ## Every crash at every port call, and many orders: docs/relia
 bench: venv tools ## Time to served, bursts, idle passes, imports: docs/bench.md and docs/bench.json
 	$(PY) -m tests.bench
 
+.PHONY: simulate
+simulate: venv ## Large fleets, simulated: docs/performance.md and its plots [ONLY="placement tick loop burst"]
+	$(PY) -m tests.simulation $(ONLY)
+
 .PHONY: inventory
 inventory: venv ## Write docs/inventory.md anew; review the difference
 	@$(PY) -m infra.inventory
