@@ -7,11 +7,9 @@ time (where processors are counted), and a probe's child. See Costs.
 import base64
 import json
 from collections import Counter, deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from berth import events
-from berth.adapters.memory import MemoryPublisher
 from berth.adapters.outbox import PublishedOutbox, Topics, Writing
 from berth.app.admit_model import AdmitModel
 from berth.app.admit_version import AdmitVersion
@@ -29,111 +27,30 @@ from berth.app.verdicts import Verdicts
 from berth.app.weighing import Scales
 from berth.domain import documents
 from berth.domain.documents import Template
-from berth.domain.errors import Retryable, Terminal, Unavailable
+from berth.domain.errors import Retryable, Terminal
 from berth.domain.fleet import FirstShards
 from berth.domain.footprint import Footprint
-from berth.domain.probing import Measurements, ProbeReport
 from berth.domain.workload import Buckets
 from tests.simulation import streams
 from tests.simulation.clusters import Cluster
 from tests.simulation.kernel import Kernel, KernelClock, Process, ProcessClock, Slots
+from tests.simulation.priced import (
+    LISTS,
+    READS,
+    Costs,
+    Port,
+    ProcessProbe,
+    ProcessPublisher,
+    ProcessServers,
+)
 from tests.simulation.servers import Servers
 from tests.simulation.stores import IndexedBuckets
 from tests.support.world_parts import FILES, MANIFESTS, MOUNT
-
-READS, LISTS = ("get", "stat", "download"), ("list", "folders")
-
-
-@dataclass(frozen=True, slots=True)
-class Costs:
-    """Seconds. `event` from a write or a publication to the call; `cpu` by function; `processors` None: enough."""
-
-    read: float = 0.02
-    listing: float = 0.06
-    write: float = 0.05
-    publish: float = 0.03
-    server: float = 0.01
-    cluster: float = 0.03
-    event: float = 0.1
-    child: float = 0.4
-    processors: int | None = None
-    cpu: dict[str, float] = field(default_factory=dict)
-
 
 # Calls at a time, by topic, and probes at a time: functions.yaml.
 PLACES = {"uploaded": 800, "customers": 400, "admissions": 160, "shards": 320, "ticks": 1}
 PROBES = 40
 BACKOFF = (1.0, 10.0)
-
-
-class Port:
-    """A port of one process whose calls cost time."""
-
-    def __init__(self, process: Process, port, price: Callable[[str], float]) -> None:
-        self._process, self._port, self._price = process, port, price
-
-    def __getattr__(self, kind):
-        call = getattr(self._port, kind)
-        process, price = self._process, self._price(kind)
-
-        def priced(*args, **options):
-            process.settle()
-            try:
-                return call(*args, **options)
-            finally:
-                process.lasts(price)
-
-        return priced
-
-
-class ProcessServers:
-    """ModelServers of one process."""
-
-    def __init__(self, process: Process, servers: Servers, seconds: float) -> None:
-        self.process, self.servers, self.seconds = process, servers, seconds
-
-    def statuses(self, address, names, *, timeout):
-        self.process.settle()
-        self.process.lasts(self.seconds)
-        return self.servers.statuses(address, names)
-
-    def reload(self, address, config, *, timeout):
-        self.process.settle()
-        now = self.process.kernel.now
-        ends = self.servers.reload(address, config)
-        self.process.lasts(min(max(ends - now, self.seconds), timeout))
-        if ends - now > timeout:
-            raise Unavailable(f"{address}: the reload did not end within {timeout} s")
-        return ""
-
-
-class ProcessProbe:
-    """The probe of one process: a child loads the model, on one of so many instances."""
-
-    def __init__(self, process: Process, fleet: "Fleet") -> None:
-        self.process, self.fleet = process, fleet
-
-    def probe(self, request) -> ProbeReport:
-        self.process.settle()
-        fleet, names = self.fleet, set(request.manifest.by_name())
-        missing = tuple(sorted(set(FILES) - names))
-        if missing:
-            return ProbeReport(state="INCOMPLETE", reason="files are missing", missing=missing)
-        footprint = fleet.footprints[request.prefix]
-        work = fleet.costs.child + footprint.load_seconds
-        ends = fleet.probes.book(fleet.kernel.now, work)
-        fleet.probe_seconds += work
-        self.process.lasts(ends - fleet.kernel.now)
-        measured = Measurements(
-            load_seconds=footprint.load_seconds,
-            run_seconds=0.01,
-            resident_bytes=footprint.resident_bytes,
-            peak_bytes=footprint.peak_bytes,
-            child_seconds=work,
-        )
-        return ProbeReport(
-            state="ACCEPTED", reason="", files=tuple(sorted(FILES)), measurements=measured
-        )
 
 
 @dataclass(slots=True)
@@ -149,8 +66,8 @@ class Message:
 class Fleet:
     """Everything; `announced` are the outcomes published: (seconds, kind, servable, version)."""
 
-    def __init__(self, first: FirstShards, costs: Costs = Costs(), *, places=PLACES, probes=PROBES):
-        self.kernel, self.first, self.costs = Kernel(), first, costs
+    def __init__(self, first: FirstShards, costs: Costs | None = None):
+        self.kernel, self.first, self.costs = Kernel(), first, costs or Costs()
         self.clock = KernelClock(self.kernel)
         self.buckets = IndexedBuckets(self.clock)
         self.uploads, self.models, self.control = map(
@@ -161,12 +78,12 @@ class Fleet:
         self.servers = Servers(lambda: self.kernel.now, self._load_seconds)
         self.cluster = Cluster(self.kernel, self.servers, self._boot)
         self.scales = Scales(self.cluster, self.clock)
-        processors = costs.processors
+        processors = self.costs.processors
         self.processors = Slots(processors) if processors else None
-        self.probes = self.processors or Slots(probes)
+        self.probes = self.processors or Slots(PROBES)
         self.probe_seconds = 0.0
-        self.free = dict(places)
-        self.waiting: dict[str, deque[Message]] = {topic: deque() for topic in places}
+        self.free = dict(PLACES)
+        self.waiting: dict[str, deque[Message]] = {topic: deque() for topic in PLACES}
         self.calls: Counter[str] = Counter()
         self.retried: Counter[str] = Counter()
         self.refused: list[tuple[str, Terminal]] = []
@@ -284,7 +201,7 @@ class Fleet:
             Port(process, store, self._price) for store in (self.uploads, self.models, self.control)
         )
         outbox = PublishedOutbox(
-            _Publisher(process, self),
+            ProcessPublisher(process, self),
             Topics("events", "admissions", "shards"),
             Writing(events.encode, events.encode_request, events.encode_shard),
             clock,
@@ -335,23 +252,6 @@ class Fleet:
         if kind in READS:
             return self.costs.read
         return self.costs.listing if kind in LISTS else self.costs.write
-
-
-class _Publisher(MemoryPublisher):
-    """Publishes into the fleet; many messages cost what one does."""
-
-    def __init__(self, process: Process, fleet: Fleet) -> None:
-        super().__init__()
-        self.process, self.fleet = process, fleet
-
-    def publish(self, topic, data, attributes=None):
-        self.publish_all(topic, [data])
-
-    def publish_all(self, topic, messages):
-        self.process.settle()
-        self.process.lasts(self.fleet.costs.publish)
-        for data in messages:
-            self.fleet.published(topic, data)
 
 
 def _event(message: Message) -> events.CloudEvent:
