@@ -108,8 +108,8 @@ class Granted(_Strict):
     call: tuple[str, ...] = ()
 
 
-class Serving(_Strict):
-    """What the serving pods may touch."""
+class Pods(_Strict):
+    """What pods of one Kubernetes account may touch."""
 
     buckets: dict[Bucket, Reading]
 
@@ -118,7 +118,8 @@ class Grants(_Strict):
     """The whole table; a function without a row may touch nothing."""
 
     functions: dict[str, Granted]
-    serving: Serving
+    serving: Pods
+    router: Pods = Pods(buckets={})
 
     def of(self, name: str) -> Granted:
         """What a function may touch."""
@@ -176,6 +177,7 @@ def markdown(table: Grants) -> str:
         cells = [_words(row.buckets), ", ".join(row.publish), _code(row.call)]
         rows.append(_row(f"`{name}`", cells))
     rows.append(_row("serving pods", [_words(table.serving.buckets), "", ""]))
+    rows.append(_row("router pods", [_words(table.router.buckets), "", ""]))
     return "\n".join(rows) + "\n"
 
 

@@ -28,8 +28,10 @@ locals {
       ]
     ]),
     flatten([
-      for bucket, verbs in local.grants.serving.buckets : [
-        for verb, objects in verbs : { name = "serving", bucket = bucket, verb = verb, objects = objects }
+      for name in ["serving", "router"] : [
+        for bucket, verbs in local.grants[name].buckets : [
+          for verb, objects in verbs : { name = name, bucket = bucket, verb = verb, objects = objects }
+        ]
       ]
     ]),
   )
@@ -79,7 +81,7 @@ resource "google_project_iam_custom_role" "verb" {
 }
 
 resource "google_storage_bucket_iam_member" "function" {
-  for_each = { for key, grant in local.object_grants : key => grant if grant.name != "serving" }
+  for_each = { for key, grant in local.object_grants : key => grant if !contains(keys(local.pods), grant.name) }
 
   bucket = local.buckets[each.value.bucket]
   role   = local.verb_roles[each.value.verb]
@@ -101,13 +103,18 @@ resource "google_storage_bucket_iam_member" "function" {
   }
 }
 
+moved {
+  from = google_storage_bucket_iam_member.serving
+  to   = google_storage_bucket_iam_member.pods
+}
+
 # The pool of workload identities comes into being with the first cluster that has one.
-resource "google_storage_bucket_iam_member" "serving" {
-  for_each = { for key, grant in local.object_grants : key => grant if grant.name == "serving" }
+resource "google_storage_bucket_iam_member" "pods" {
+  for_each = { for key, grant in local.object_grants : key => grant if contains(keys(local.pods), grant.name) }
 
   bucket = local.buckets[each.value.bucket]
   role   = local.verb_roles[each.value.verb]
-  member = local.serving
+  member = local.pods[each.value.name]
 
   dynamic "condition" {
     for_each = compact([each.value.condition])

@@ -36,10 +36,10 @@ locals {
   builder_email   = "${google_service_account.builder.account_id}@${local.accounts}"
   builder         = "serviceAccount:${local.builder_email}"
 
-  # The serving pods' Kubernetes account, by Workload Identity Federation.
-  serving = join("/", [
+  # The pods' Kubernetes accounts, by Workload Identity Federation.
+  pods = { for name in ["serving", "router"] : name => join("/", [
     "principal://iam.googleapis.com/projects/${local.project_number}",
     "locations/global/workloadIdentityPools/${var.project_id}.svc.id.goog",
-    "subject/ns/berth/sa/berth-serving",
-  ])
+    "subject/ns/berth/sa/berth-${name}",
+  ]) }
 }

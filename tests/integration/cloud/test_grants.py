@@ -12,9 +12,9 @@ UPLOADERS = {
     "globex": ["group:g@example.com", "user:bo@example.com"],
 }
 ROLES = f"projects/{PROJECT}/roles/"
-SERVING = (
+PODS = (
     "principal://iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/"
-    f"{PROJECT}.svc.id.goog/subject/ns/berth/sa/berth-serving"
+    f"{PROJECT}.svc.id.goog/subject/ns/berth/sa/"
 )
 # Every role that is given on the project, because there is no narrower level.
 ON_THE_PROJECT = {
@@ -63,7 +63,8 @@ def test_bucket_grants_are_those_of_the_table_and_no_others():
         (one["member"], one["bucket"], one["role"], expression(one))
         for one in planned("google_storage_bucket_iam_member")
     )
-    rows = wanted(SERVING, TABLE.serving.buckets)
+    rows = wanted(f"{PODS}berth-serving", TABLE.serving.buckets)
+    rows += wanted(f"{PODS}berth-router", TABLE.router.buckets)
     for name, function in functions.read().items():
         rows += wanted(account(function.identity), TABLE.of(name).buckets)
     rows.append((account("berth-builder"), bucket("bundles"), "roles/storage.objectViewer", ""))
@@ -77,7 +78,8 @@ def test_each_verb_is_a_role_with_its_permissions_and_no_others():
     }
     used = {
         verb
-        for buckets in (*(row.buckets for row in TABLE.functions.values()), TABLE.serving.buckets)
+        for row in (*TABLE.functions.values(), TABLE.serving, TABLE.router)
+        for buckets in (row.buckets,)
         for access in buckets.values()
         for verb in access.objects()
     }
