@@ -48,6 +48,10 @@ INTERLEAVED = (
     "closed, and signed up again",
     "an upload, and its deletion",
     "a full shard's model placed anew",
+    "a model moves",
+    "a version comes while its model moves",
+    "a model is deleted while it moves",
+    "a shard drains",
 )
 
 

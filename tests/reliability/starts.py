@@ -28,6 +28,9 @@ STORIES = (
     "closed, and signed up again",
     "a full shard's model placed anew",
     "a wave of restarts",
+    "a model moves",
+    "a version comes while its model moves",
+    "a shard drains",
 )
 
 

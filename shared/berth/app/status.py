@@ -7,6 +7,7 @@ from typing import Any
 from berth.app import control, rooms
 from berth.app.foretelling import Foretelling
 from berth.domain import documents, foretold_words, names, restarts
+from berth.domain.canonical import Document
 from berth.domain.documents import Admission, Model, Policy, Shard
 from berth.domain.errors import InvalidEvent, NotFound
 from berth.domain.foretelling import Foretold
@@ -106,7 +107,9 @@ class Status:
             "state": state,
             "reason": reason,
             "shard": model.shard if model else None,
-            "placed": model.placed.model_dump(mode="json") if model and model.placed else None,
+            "placed": _plain(model.placed) if model else None,
+            "target": model.target if model else None,
+            "move": _plain(model.move) if model else None,
             "versions": _versions(model, record, verdicts),
             "endpoints": [
                 f"http://{replica.address}:{REST_PORT}"
@@ -151,6 +154,10 @@ class Status:
             if document is not None:
                 found[number] = document
         return found
+
+
+def _plain(document: Document | None) -> dict[str, Any] | None:
+    return document.model_dump(mode="json") if document is not None else None
 
 
 def _state(

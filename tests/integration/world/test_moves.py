@@ -5,7 +5,9 @@ import pytest
 from berth.domain import documents
 from berth.domain.observation import VersionStatus
 from berth.domain.outcome import Outcome
+from berth.domain.routing import ShardRoutes
 from tests.support import moving_worlds
+from tests.support.e2e import validate
 from tests.support.moving_worlds import events, minute, serves, settled, want
 from tests.support.world import MIB
 
@@ -38,12 +40,17 @@ def test_a_model_serves_at_its_target_before_it_leaves(world):
     model = world.model("acme.digits")
     assert (model.shard, model.target) == ("shard-0", "shard-1")
     assert model.move.reason == "an operator wants it there"
+    said = world.status.model("acme.digits")
+    validate("status-model", said)
+    assert (said["shard"], said["target"], said["move"]["outcome"]) == ("shard-0", "shard-1", "")
     assert model.move.bytes == 10 * MIB
     assert serves(world, 1) == ["shard-0", "shard-1"]
     minute(world)
     model = world.model("acme.digits")
     assert (model.shard, model.target, model.move.outcome) == ("shard-1", None, "moved")
     assert model.placed.shard == "shard-1"
+    validate("status-model", world.status.model("acme.digits"))
+    assert world.status.model("acme.digits")["move"]["outcome"] == "moved"
     minute(world, 2)
     assert serves(world, 1) == ["shard-1"]
     assert world.control.stat(documents.projection_name("shard-0", "acme.digits")) is None
@@ -66,9 +73,20 @@ def test_at_every_call_it_is_served_somewhere(world):
             for ready in pods
         ]
         assert any(has), f"before {kind} {name}"
+        routed = [routes(shard).get("acme.digits") for shard in ("shard-0", "shard-1")]
+        followed = [n for n, route in enumerate(routed) if route and route.versions == (1,)]
+        assert followed, f"before {kind} {name}"
+        assert all(has[n] for n in followed), f"before {kind} {name}"
+
+    def routes(shard):
+        return world.read(documents.routes_name(shard), ShardRoutes).models
 
     world.fail(look)
+    parse, passes = world.functions["shards"]
+    world.functions["shards"] = (parse, Asleep(passes, "shard-1"))
     want(world, "shard-1")
+    minute(world, 2)
+    world.functions["shards"] = (parse, passes)
     minute(world, 5)
     assert serves(world, 1) == ["shard-1"]
 
