@@ -1,10 +1,11 @@
 """Builds the local Kubernetes control plane from Go modules, once per version of its sources."""
 
-import hashlib
 import os
 import shutil
 import subprocess
 from pathlib import Path
+
+from infra import go_sources
 
 SOURCES = Path(__file__).parent / "kube"
 VERSION = "1.34.2"
@@ -20,7 +21,7 @@ def build(cache: Path) -> Path:
         raise RuntimeError(
             "go is needed to build Kubernetes: install Go 1.24 or newer (https://go.dev/dl)"
         )
-    binary = cache / f"berth-kube-{_key(go)}"
+    binary = cache / f"berth-kube-{go_sources.key(go, VERSION, SOURCES)}"
     if binary.exists():
         return binary
     cache.mkdir(parents=True, exist_ok=True)
@@ -32,15 +33,6 @@ def build(cache: Path) -> Path:
     finally:
         unfinished.unlink(missing_ok=True)
     return binary
-
-
-def _key(go: str) -> str:
-    version = subprocess.run([go, "env", "GOVERSION", "GOARCH"], capture_output=True, check=True)
-    digest = hashlib.sha256(version.stdout)
-    for source in sorted(SOURCES.iterdir()):
-        if source.suffix in {".go", ".mod", ".sum"}:
-            digest.update(source.name.encode() + b"\0" + source.read_bytes())
-    return f"{VERSION}-{digest.hexdigest()[:12]}"
 
 
 def _compile(go: str, target: Path) -> None:

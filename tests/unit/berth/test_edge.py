@@ -3,45 +3,26 @@
 import json
 
 import pytest
-import structlog
 from cloudevents.http import CloudEvent
 
-from berth import edge, telemetry
+from berth import edge
 from berth.domain import errors
 from berth.domain.errors import BerthError, InvalidEvent, NotFound, Retryable, Terminal, Unavailable
 from berth.domain.outcome import Outcome, Text
 from berth.settings import MissingSettings
+from tests.support.edges import Does, fresh_log
 
+__all__ = ["fresh_log"]
 EVENT = CloudEvent({"type": "t", "source": "s", "id": "e1"}, {})
 TERMINAL = [e for e in vars(errors).values() if isinstance(e, type) and issubclass(e, Terminal)]
 RAISED = [e for e in vars(errors).values() if isinstance(e, type) and issubclass(e, Retryable)]
-
-
-@pytest.fixture(autouse=True)
-def fresh_log(capsys):
-    telemetry.configure.cache_clear()
-    yield
-    telemetry.configure.cache_clear()
-    structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()
-
-
-class Does:
-    def __init__(self, outcome):
-        self.outcome = outcome
-
-    def handle(self, request):
-        assert request == "parsed"
-        if isinstance(self.outcome, Exception):
-            raise self.outcome
-        return self.outcome
 
 
 def run(outcome, capsys, parse=lambda event: "parsed"):
     """Run one event; return the log line and what was raised."""
     raised = None
     try:
-        edge.run("on_test", EVENT, parse=parse, handler=lambda: Does(outcome))
+        edge.run("on_test", EVENT, parse=parse, handler=lambda: Does(outcome, "parsed"))
     except Exception as error:  # noqa: BLE001 - the platform's side of the edge
         raised = error
     (line,) = capsys.readouterr().out.splitlines()

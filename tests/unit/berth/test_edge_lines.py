@@ -4,40 +4,21 @@ import contextlib
 import json
 
 import pytest
-import structlog
 from cloudevents.http import CloudEvent
 
-from berth import edge, telemetry
+from berth import edge
 from berth.app import status
 from berth.domain.errors import InvalidEvent, Unavailable
 from berth.domain.outcome import Outcome, Text
+from tests.support.edges import Does, fresh_log
 
+__all__ = ["fresh_log"]
 EVENT = CloudEvent({"type": "t", "source": "s", "id": "e1"}, {})
-
-
-@pytest.fixture(autouse=True)
-def fresh_log():
-    telemetry.configure.cache_clear()
-    yield
-    telemetry.configure.cache_clear()
-    structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()
-
-
-class Does:
-    def __init__(self, result):
-        self.result = result
-
-    def handle(self, request):
-        assert request is EVENT
-        if isinstance(self.result, Exception):
-            raise self.result
-        return self.result
 
 
 def line(result, capsys):
     with contextlib.suppress(Unavailable, ZeroDivisionError):
-        edge.run("on_test", EVENT, parse=lambda event: event, handler=lambda: Does(result))
+        edge.run("on_test", EVENT, parse=lambda event: event, handler=lambda: Does(result, EVENT))
     return json.loads(capsys.readouterr().out)
 
 

@@ -1,5 +1,7 @@
 """Places in a customer's plan: claimed before the probe, waited for, given back."""
 
+import itertools
+
 import pytest
 
 from berth.domain import ledger
@@ -26,6 +28,17 @@ def reserve(world, key, seconds=3600):
     )
     known = known.model_copy(update={"reservations": {**known.reservations, key: place}})
     world.control.put("ledgers/acme.json", known.encode(), if_generation=None)
+
+
+def throttle_the_ledger(world, *numbers):
+    """Writes of the ledger with these numbers are refused for now."""
+    writes = itertools.count(1)
+
+    def before(kind, name):
+        if (kind, name) == ("put", "ledgers/acme.json") and next(writes) in numbers:
+            raise Throttled("one write a second")
+
+    world.control.before = before
 
 
 def test_the_bytes_of_all_versions_are_bounded_and_a_deletion_frees_them(plan):
@@ -131,15 +144,7 @@ def test_what_is_rejected_gives_its_place_back(plan):
 def test_a_reservation_that_cannot_be_given_back_ends_by_itself(plan):
     plan(models=1)
     world = worlds.signed_up()
-    writes = []
-
-    def before(kind, name):
-        if (kind, name) == ("put", "ledgers/acme.json"):
-            writes.append(name)
-            if len(writes) == 2:
-                raise Throttled("one write a second")
-
-    world.control.before = before
+    throttle_the_ledger(world, 2)
     world.upload("acme/bad/1", **{"saved_model.pb": b"bad"})
     world.run()
     assert (state(world, "bad/1"), reservations(world)) == ("REJECTED", {"bad/1"})
@@ -151,15 +156,7 @@ def test_a_reservation_that_cannot_be_given_back_ends_by_itself(plan):
 
 def test_a_ledger_that_takes_no_write_now_is_waited_for():
     world = worlds.signed_up()
-    writes = []
-
-    def before(kind, name):
-        if (kind, name) == ("put", "ledgers/acme.json"):
-            writes.append(name)
-            if len(writes) <= 3:
-                raise Throttled("one write a second")
-
-    world.control.before = before
+    throttle_the_ledger(world, 1, 2, 3)
     world.upload("acme/digits/1")
     world.run()
     assert state(world) == "ADMITTED"
