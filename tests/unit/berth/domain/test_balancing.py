@@ -228,3 +228,13 @@ def test_a_move_says_what_it_was_chosen_from():
     assert only.placed.needs_bytes == 10 * MIB
     assert [c.shard for c in only.placed.choices] == ["b"]
     assert only.placed.choices[0].used_bytes == placement.BASE_BYTES
+
+
+def test_small_ones_make_room_for_one_that_fits_nowhere():
+    rows = [
+        row("acme.small", "a", mib=10),
+        row("acme.waits", "a", mib=95),
+        row("acme.b", "b", mib=20),
+    ]
+    shards = [shard("a", mib=100), shard("b", mib=100)]
+    assert begins(scene(rows, shards)) == [("acme.small", "a", "b")]
