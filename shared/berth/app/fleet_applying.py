@@ -8,6 +8,7 @@ from berth.app.moving import Mover
 from berth.domain import documents, fleet, names, restarts
 from berth.domain.documents import Model, Shard
 from berth.domain.fleet_plan import FleetPlan, FleetView
+from berth.domain.shrinking import Turn
 from berth.ports import Clock, ObjectStore
 
 
@@ -38,6 +39,11 @@ class FleetApplier:
         for shard_name, servable in made.drop:
             self.held.check()
             self.control.delete(documents.projection_name(shard_name, servable))
+        for turn in made.turn:
+            self.held.check()
+            self._turn(turn)
+        for shard_name in made.clear:
+            self._clear(shard_name, seen.left[shard_name])
 
     def _replace(self, move: fleet.Replacement) -> None:
         """Give a model that never served a shard with room; the next tick sees to its old projection."""
@@ -51,6 +57,24 @@ class FleetApplier:
         changed = control.change(self.control, name, Model, edit)
         if changed.document is not None and changed.document.shard == move.target:
             projecting.project_model(self.control, changed.document, changed.generation)
+
+    def _turn(self, turn: Turn) -> None:
+        """Change a shard's state, unless somebody else did."""
+
+        def edit(known: Shard | None) -> Shard | None:
+            if known is None or known.state != turn.before:
+                return None
+            return known.model_copy(update={"state": turn.state, "reason": turn.reason})
+
+        control.change(self.control, documents.shard_name(turn.shard), Shard, edit)
+
+    def _clear(self, shard: str, objects: tuple[str, ...]) -> None:
+        """Delete what is left of a removed shard, the note that it is gone last; its shape stays."""
+        noted = documents.status_name(shard)
+        left = sorted(objects, key=lambda name: name == noted)
+        for name in (documents.routes_name(shard), *left):
+            self.held.check()
+            self.control.delete(name)
 
     def _restart(self, seen: Shard, evidence: str) -> None:
         """Order a restart, unless the one that was seen last is no longer the last one."""

@@ -44,7 +44,10 @@ class FleetObserver:
             summaries=found.summaries,
             models=models,
             projected=found.projected,
-            statuses=self._statuses(fleet_plan.asked(models, found.projected, found.summaries)),
+            statuses=self._statuses(
+                fleet_plan.asked(models, found.projected, found.shards, found.summaries)
+            ),
+            left=found.left,
         )
 
     def _models(self) -> tuple[ModelRow, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from berth.app import leasing, rooms
+from berth.app import leasing
 from berth.app.collecting import Collecting
 from berth.app.fleet_applying import FleetApplier
 from berth.app.fleet_observing import FleetObserver
@@ -16,7 +16,7 @@ from berth.domain import documents, fleet_plan
 from berth.domain.documents import Shard
 from berth.domain.errors import Damaged, Retryable
 from berth.domain.fleet import FirstShards
-from berth.domain.fleet_plan import FleetPlan
+from berth.domain.fleet_plan import FleetPlan, FleetView
 from berth.domain.garbage import Rubbish
 from berth.domain.outcome import Outcome
 from berth.domain.requests import FleetTick
@@ -45,8 +45,8 @@ class ReconcileFleet:
             log.error("restart did not come back", shard=late, reason=plan.blocked)
         for reason in plan.short:
             log.error("fleet full", reason=reason)
-        rubbish = self._rubbish(seen.shards) if tick.sweep else Rubbish()
-        shards: Mapping[str, Shard] = seen.shards
+        shards = _present(seen)
+        rubbish = self._rubbish(shards) if tick.sweep else Rubbish()
         idle = plan.empty and rubbish.empty
         if not idle:
             answer = leasing.ask(
@@ -58,7 +58,8 @@ class ReconcileFleet:
         if tick.sweep:
             Sweeping(self.uploads, self.control, self.outbox, self.clock).sweep()
             self.outbox.request_admission(*rubbish.resume)
-        self.outbox.request_shards(*sorted(shards))
+        # A sweep asks those that are removed, too: nothing is to be left of them.
+        self.outbox.request_shards(*sorted(shards | seen.shards if tick.sweep else shards))
         said = (plan.blocked, *plan.short, plan.moves.waits, rubbish.blocked)
         reason = "; ".join(word for word in said if word)
         actions = (*plan.actions, *rubbish.told)
@@ -80,9 +81,7 @@ class ReconcileFleet:
             log.error("damaged document", reason=str(error))
             return Rubbish()
 
-    def _act(
-        self, tick: FleetTick, shards: Mapping[str, Shard], rubbish: Rubbish
-    ) -> Mapping[str, Shard]:
+    def _act(self, tick: FleetTick, shards: dict[str, Shard], rubbish: Rubbish) -> dict[str, Shard]:
         """Look again and act under the lease; return the shards as they then are."""
         held = leasing.take(
             self.control,
@@ -103,4 +102,14 @@ class ReconcileFleet:
         except Retryable:
             held.drop()
             raise
-        return rooms.shards(self.control)
+        made = {creation.shard.shard: creation.shard for creation in plan.create}
+        return _present(again) | made
+
+
+def _present(seen: FleetView) -> dict[str, Shard]:
+    """The shards of which there is more than their shape: the others are removed, and nothing is left."""
+    return {
+        name: shape
+        for name, shape in seen.shards.items()
+        if shape.state != "removed" or seen.left.get(name)
+    }

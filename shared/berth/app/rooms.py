@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from berth.app import control
 from berth.domain import documents, rooming
@@ -20,12 +20,20 @@ MAX_LOOKS = 10  # shards that are looked at anew for one choice; then it stands
 @dataclass(frozen=True, slots=True)
 class Listed:
     """What one listing of all shards' folders tells: their shapes, the summaries of those that had a
-    pass, and by (shard, servable) the generation of the document that is projected there.
+    pass, by (shard, servable) the generation of the document that is projected there, and the names of all
+    objects but the shapes.
     """
 
     shards: dict[str, Shard]
     summaries: dict[str, Summary]
     projected: dict[tuple[str, str], int]
+    objects: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def left(self) -> dict[str, tuple[str, ...]]:
+        """What there is of shards that are removed, beside their shapes."""
+        removed = [name for name, shape in self.shards.items() if shape.state == "removed"]
+        return {name: tuple(self.objects.get(name, ())) for name in removed}
 
 
 def look(store: ObjectStore) -> Listed:
@@ -39,6 +47,8 @@ def look(store: ObjectStore) -> Listed:
     for stat in store.list(SHARDS):
         shard, _, rest = stat.name.removeprefix(SHARDS).partition("/")
         folders.add(shard)
+        if rest != "shard.json":
+            found.objects.setdefault(shard, []).append(stat.name)
         if rest == "shard.json":
             shapes[shard] = rooming.noted_shape(stat.metadata)
         elif rest == "status.json":

@@ -119,8 +119,9 @@ def _forced(scene: Scene, served: Sequence[ModelRow], refused: Mapping[str, str]
         target = "" if row.servable in refused else scene.policy.wanted.get(row.servable, "")
         if target not in ("", source.shard):
             found.append(Wish(row, "an operator wants it there", target))
-        elif source.state == "draining":
-            found.append(Wish(row, f"{source.shard} drains"))
+        elif source.state != "active":
+            word = "drains" if source.state == "draining" else "is to be removed"
+            found.append(Wish(row, f"{source.shard} {word}"))
         elif source.pool != row.pool:
             found.append(Wish(row, f"its pool is {row.pool or 'the common one'}"))
     return found
@@ -191,7 +192,7 @@ def _relieving(
 
 def _drains(row: ModelRow, scene: Scene) -> bool:
     source = scene.shards.get(row.shards[0])
-    return source is not None and source.state == "draining"
+    return source is not None and source.state != "active"
 
 
 def _rehomed(idle: Sequence[ModelRow], scene: Scene) -> tuple[Rehoming, ...]:

@@ -239,11 +239,13 @@ class Admission(Document):
 class Shard(Document):
     """The desired shape of a shard. Sizes in bytes; `restart_at` in RFC 3339.
 
-    `restarted_for` keeps the last day's restarts by evidence: when (RFC 3339), and what it was.
+    `reason` says why Berth changed `state`; "" where an operator did. `restarted_for` keeps the last day's
+    restarts by evidence: when (RFC 3339), and what it was.
     """
 
     shard: str
     state: Literal["active", "draining", "removed"] = "active"
+    reason: str = ""
     replicas_min: int = Field(default=2, ge=1)
     replicas_max: int = Field(default=4, ge=1)
     memory_bytes: int = Field(gt=0)

@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from berth.domain import balancing, fleet, growth, moves, restarts, rooming
-from berth.domain.documents import Footprint, Policy, Projection, Shard
+from berth.domain import balancing, fleet, growth, moves, restarts, rooming, shrinking
+from berth.domain.documents import Policy, Projection, Shard
 from berth.domain.fleet import FirstShards, ModelRow
-from berth.domain.growth import Creation, Growth
+from berth.domain.growth import Creation, Pool
 from berth.domain.moves import Moves, Scene
 from berth.domain.placement import Room
 from berth.domain.shard_status import ShardStatus, Summary
+from berth.domain.shrinking import Turn
 
 NO_MOVES = Moves()
 
@@ -23,16 +24,18 @@ class FleetView:
     """What one look at the fleet saw: complete, or the look raised.
 
     `projected` maps (shard, servable) to the document's generation noted there; `statuses` are the whole
-    status documents of the shards that `asked` names.
+    status documents of the shards that `asked` names; `left` are the objects that there are of shards that
+    are removed, beside their shapes.
     """
 
     now: datetime
     policy: Policy
-    shards: Mapping[str, Shard]
+    shards: dict[str, Shard]
     summaries: Mapping[str, Summary]
     models: Sequence[ModelRow]
     projected: Mapping[tuple[str, str], int]
     statuses: Mapping[str, ShardStatus] = field(default_factory=dict)
+    left: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def rooms(self) -> tuple[Room, ...]:
@@ -59,18 +62,22 @@ class FleetPlan:
     late: tuple[str, ...] = ()
     short: tuple[str, ...] = ()
     moves: Moves = NO_MOVES
+    turn: tuple[Turn, ...] = ()
+    clear: tuple[str, ...] = ()
 
     @property
     def empty(self) -> bool:
         """Whether nothing is to be written."""
         parts = (self.create, self.repair, self.restart, self.replace, self.drop)
-        return not any(parts) and self.moves.empty
+        return not (any(parts) or self.turn or self.clear) and self.moves.empty
 
     @property
     def actions(self) -> tuple[str, ...]:
         """What is to be done, in words."""
         return (
             *(f"create {made.shard.shard}: {made.reason}" for made in self.create),
+            *(f"{turn.shard} is {turn.state} now: {turn.reason}" for turn in self.turn),
+            *(f"clear {shard}" for shard in self.clear),
             *(_restarted(shard, self.evidence.get(shard, "")) for shard in self.restart),
             *(f"place {move.servable} on {move.target}" for move in self.replace),
             *(f"drop {servable} from {shard}" for shard, servable in self.drop),
@@ -82,12 +89,14 @@ class FleetPlan:
 def asked(
     models: Sequence[ModelRow],
     projected: Mapping[tuple[str, str], int],
+    shards: Mapping[str, Shard],
     summaries: Mapping[str, Summary],
 ) -> tuple[str, ...]:
     """Return the shards whose whole status document a plan needs, in order."""
     leaving = {shard for shard, _, _ in fleet.leavers(models, projected)}
     full = {shard for shard, summary in summaries.items() if summary.unplaced}
-    return tuple(sorted(leaving.union(full, moves.involved(models))))
+    draining = {shard for shard, shape in shards.items() if shape.state == "draining"}
+    return tuple(sorted(leaving.union(full, draining, moves.involved(models))))
 
 
 def make(seen: FleetView, first: FirstShards) -> FleetPlan:
@@ -95,9 +104,13 @@ def make(seen: FleetView, first: FirstShards) -> FleetPlan:
     wave = restarts.wave(seen.shards, seen.summaries, policy=seen.policy, now=seen.now)
     waiting = fleet.waiting(seen.models, seen.unplaced)
     rooms = seen.rooms
-    grown = _growth(seen, rooms, waiting, first)
+    unplaced = {row.servable: footprint for _, row, footprint in waiting}
+    pools = growth.pools(seen.shards, rooms, unplaced, seen.policy)
+    grown, back = shrinking.back(growth.make(pools, seen.shards, first), seen.shards)
     made = {creation.shard.shard: creation.shard for creation in grown.create}
     replace = fleet.replacements(seen.models, waiting, (*rooms, *rooming.rooms(made, {})))
+    moving = _moves(seen, replace)
+    quiet = not (waiting or made or back) and moving.empty
     return FleetPlan(
         create=grown.create,
         repair=(
@@ -111,18 +124,22 @@ def make(seen: FleetView, first: FirstShards) -> FleetPlan:
         blocked=wave.blocked,
         late=wave.late,
         short=grown.short,
-        moves=_moves(seen, replace),
+        moves=moving,
+        turn=back or _turns(seen, pools, first, quiet=quiet),
+        clear=shrinking.clear(seen.shards, seen.summaries, seen.left),
     )
 
 
-def _growth(
-    seen: FleetView,
-    rooms: Sequence[Room],
-    waiting: Sequence[tuple[str, ModelRow, Footprint]],
-    first: FirstShards,
-) -> Growth:
-    unplaced = {row.servable: footprint for _, row, footprint in waiting}
-    return growth.make(growth.pools(seen.shards, rooms, unplaced, seen.policy), seen.shards, first)
+def _turns(
+    seen: FleetView, pools: Sequence[Pool], first: FirstShards, *, quiet: bool
+) -> tuple[Turn, ...]:
+    """Return the shards that are drained by now; or, where all is quiet, one that is to drain."""
+    drained = shrinking.removals(seen.shards, seen.models, seen.projected, seen.statuses)
+    draining = any(shape.state == "draining" for shape in seen.shards.values())
+    busy = draining or any(moves.moving(row) for row in seen.models)
+    if drained or busy or not quiet:
+        return drained
+    return shrinking.drains(pools, seen.models, seen.summaries, first)
 
 
 def _moves(seen: FleetView, replace: tuple[fleet.Replacement, ...]) -> Moves:

@@ -15,7 +15,19 @@ from berth.domain.prices import Prices
 SHOWN_STEPS = 1000
 
 Kind = Literal[
-    "create", "repair", "restart", "place", "drop", "move", "cut over", "give up", "rehome"
+    "create",
+    "repair",
+    "restart",
+    "place",
+    "drop",
+    "move",
+    "cut over",
+    "give up",
+    "rehome",
+    "drain",
+    "take back",
+    "remove",
+    "clear",
 ]
 
 

@@ -166,6 +166,28 @@ def _moves(scene: Scene) -> Iterator[Step]:
         yield Step(kind="rehome", subject=gone.servable, shard=gone.target, reason=reason)
 
 
+def _turned(scene: Scene) -> Iterator[Step]:
+    """A shard that is removed is paid for no more; one that drains still is."""
+    for turn in scene.made.turn:
+        month = scene.rates.shard_month(scene.seen.shards[turn.shard])
+        saved = None if month is None else -month
+        yield Step(
+            kind=TURNS[turn.state],
+            subject=turn.shard,
+            shard=turn.shard,
+            reason=turn.reason,
+            dollars_a_month=saved if turn.state == "removed" else 0.0,
+        )
+
+
+def _cleared(scene: Scene) -> Iterator[Step]:
+    for shard in scene.made.clear:
+        count = len(scene.seen.left[shard])
+        reason = f"it is removed, and {count} objects of it are left"
+        yield Step(kind="clear", subject=shard, shard=shard, reason=reason)
+
+
+TURNS: Mapping[str, Kind] = {"draining": "drain", "active": "take back", "removed": "remove"}
 TELLERS: Mapping[str, Callable[[Scene], Iterable[Step]]] = {
     "create": _created,
     "repair": _repaired,
@@ -173,6 +195,8 @@ TELLERS: Mapping[str, Callable[[Scene], Iterable[Step]]] = {
     "replace": _placed,
     "drop": _dropped,
     "moves": _moves,
+    "turn": _turned,
+    "clear": _cleared,
 }
 
 

@@ -36,7 +36,10 @@ class Growth:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """One pool: its rooms, all its shards that are not removed, and what waits for room, by servable."""
+    """One pool: its rooms, how many shards it has, and what waits for room, by servable.
+
+    A shard that an operator drains is one of them; one that Berth drains can be taken back.
+    """
 
     name: str
     policy: PoolPolicy
@@ -62,7 +65,7 @@ def pools(
             name="",
             policy=policy.common,
             rooms=tuple(rooms),
-            shards=sum(shape.state != "removed" for shape in shards.values()),
+            shards=sum(not _spare(shape) for shape in shards.values()),
             waiting=waiting,
         ),
     )
@@ -107,6 +110,10 @@ def free(room: Room) -> float:
 def target(pool: PoolPolicy, shards: int) -> float:
     """Return how many shards' worth of room a pool of that many is to keep free."""
     return max(LEAST_FREE, pool.headroom_percent / 100 * shards)
+
+
+def _spare(shape: Shard) -> bool:
+    return shape.state == "removed" or (shape.state == "draining" and bool(shape.reason))
 
 
 def _wants(pool: Pool, rooms: list[Room], shape: Shard, least: int) -> Iterator[str]:

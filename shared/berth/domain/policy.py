@@ -30,12 +30,14 @@ class PoolPolicy(Document):
     """How many shards a pool may have, and the shape of a new one; None is what is deployed.
 
     A pool grows before it is full: `headroom_percent` of its bytes and of its models stay free, and half
-    a shard at least.
+    a shard at least. It gives a shard back when all of its models fit elsewhere, of no more bytes than
+    `drain_percent` of its memory (0: never).
     """
 
     min_shards: int | None = Field(default=None, ge=1)
     max_shards: int | None = Field(default=None, ge=1)
     headroom_percent: int = Field(default=2, ge=0, le=90)
+    drain_percent: int = Field(default=50, ge=0, le=100)
     replicas_min: int | None = Field(default=None, ge=1)
     replicas_max: int | None = Field(default=None, ge=1)
     memory_bytes: int | None = Field(default=None, gt=0)

@@ -167,7 +167,18 @@ def what_is_nobodys_any_more():
     assert [name for name in world.buckets.objects["models"] if "acme" in name] == []
 
 
+def a_shard_comes_and_goes():
+    world = signed_up(shards=2)
+    world.policy(common={"min_shards": 1})
+    for _ in range(10):
+        world.fleet_tick()
+        world.tick(3)
+        world.clock.advance(60)
+    assert len(world.control.list("shards/shard-1/")) == 1
+
+
 STORIES = (
+    a_shard_comes_and_goes,
     a_customers_life,
     a_death_during_the_promotion,
     files_that_keep_changing,

@@ -65,10 +65,12 @@ def test_a_move_is_not_nothing_and_one_that_cannot_be_is(field):
 def test_only_shards_that_are_to_let_go_or_are_full_are_asked_for_their_whole_status():
     models = [row("acme.a", "shard-1"), row("acme.b", "shard-0")]
     projected = {("shard-0", "acme.a"): 5, ("shard-1", "acme.a"): 5, ("shard-0", "acme.b"): 5}
-    assert fleet_plan.asked(models, projected, {}) == ("shard-0",)
+    assert fleet_plan.asked(models, projected, SHARDS, {}) == ("shard-0",)
     full = {name: record().summary(name) for name in SHARDS}
     full["shard-1"] = full["shard-1"].model_copy(update={"unplaced": ("acme.a",)})
-    assert fleet_plan.asked([], {}, full) == ("shard-1",)
+    assert fleet_plan.asked([], {}, SHARDS, full) == ("shard-1",)
+    draining = SHARDS["shard-0"].model_copy(update={"state": "draining"})
+    assert fleet_plan.asked([], {}, {"shard-0": draining}, {}) == ("shard-0",)
 
 
 @pytest.mark.parametrize(
