@@ -5,73 +5,27 @@
 locals {
   function_logs = "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=~\"^berth-\""
 
-  # Counters of lines. A label is a name, or a pair of name and expression.
-  line_metrics = {
-    berth_passes = {
-      description = "Events handled, by function and by how they ended."
-      message     = "pass"
-      labels      = { function = "EXTRACT(jsonPayload.function)", outcome = "EXTRACT(jsonPayload.outcome)" }
-    }
-    berth_refused = {
-      description = "Events that no retry can help, by kind of error."
-      message     = "event refused"
-      labels      = { function = "EXTRACT(jsonPayload.function)", reason = "REGEXP_EXTRACT(jsonPayload.reason, \"^([A-Za-z]+):\")" }
-    }
-    berth_redelivered = {
-      description = "Deliveries handed back, by kind of error."
-      message     = "delivery refused"
-      labels      = { function = "EXTRACT(jsonPayload.function)", reason = "REGEXP_EXTRACT(jsonPayload.reason, \"^([A-Za-z]+):\")" }
-    }
-    berth_bugs = {
-      description = "Deliveries that ended with an exception nobody expected."
-      message     = "bug"
-      labels      = { function = "EXTRACT(jsonPayload.function)" }
-    }
-    berth_not_answered = {
-      description = "HTTP questions that could not be answered for now."
-      message     = "not answered"
-      labels      = { function = "EXTRACT(jsonPayload.function)" }
-    }
-    berth_pushes_unsettled = {
-      description = "Configurations that a server did not confirm in time."
-      message     = "push not settled"
-      labels      = { shard = "EXTRACT(jsonPayload.shard)" }
-    }
-    berth_replicas_replaced = {
-      description = "Replicas that did not take their configuration and were replaced."
-      message     = "replica replaced"
-      labels      = { shard = "EXTRACT(jsonPayload.shard)" }
-    }
-    berth_memory_unknown = {
-      description = "Looks at a shard whose servers' memory nobody told."
-      message     = "memory unknown"
-      labels      = { shard = "EXTRACT(jsonPayload.shard)" }
-    }
-    berth_restarts_late = {
-      description = "Ticks that found a restarted shard not back in time."
-      message     = "restart did not come back"
-      labels      = { shard = "EXTRACT(jsonPayload.shard)" }
-    }
-    berth_fleet_full = {
-      description = "Ticks that found a pool of shards in need of more than it may have."
-      message     = "fleet full"
-      labels      = { function = "EXTRACT(jsonPayload.function)" }
-    }
-    berth_reservations_kept = {
-      description = "Reservations in a customer's plan that end by themselves, because they could not be given back."
-      message     = "reservation not released"
-      labels      = { function = "EXTRACT(jsonPayload.function)" }
-    }
-    berth_documents_damaged = {
-      description = "Documents that a sweep could not read: what they speak of is kept."
-      message     = "damaged document"
-      labels      = { function = "EXTRACT(jsonPayload.function)" }
-    }
-    berth_answers_unwritten = {
-      description = "Verdicts that could not be written beside an upload."
-      message     = "answer not written"
-      labels      = { function = "EXTRACT(jsonPayload.function)" }
-    }
+  # Counters of lines: what each counts, told by which field, and what else of the line tells it.
+  lines = {
+    berth_passes            = { by = "function", message = "pass", counts = "Events handled, by function and by how they ended.", more = { outcome = "EXTRACT(jsonPayload.outcome)" } }
+    berth_refused           = { by = "function", message = "event refused", counts = "Events that no retry can help, by kind of error.", more = local.reason }
+    berth_redelivered       = { by = "function", message = "delivery refused", counts = "Deliveries handed back, by kind of error.", more = local.reason }
+    berth_bugs              = { by = "function", message = "bug", counts = "Deliveries that ended with an exception nobody expected." }
+    berth_not_answered      = { by = "function", message = "not answered", counts = "HTTP questions that could not be answered for now." }
+    berth_pushes_unsettled  = { by = "shard", message = "push not settled", counts = "Configurations that a server did not confirm in time." }
+    berth_replicas_replaced = { by = "shard", message = "replica replaced", counts = "Replicas that did not take their configuration and were replaced." }
+    berth_memory_unknown    = { by = "shard", message = "memory unknown", counts = "Looks at a shard whose servers' memory nobody told." }
+    berth_restarts_late     = { by = "shard", message = "restart did not come back", counts = "Ticks that found a restarted shard not back in time." }
+    berth_fleet_full        = { by = "function", message = "fleet full", counts = "Ticks that found a pool of shards in need of more than it may have." }
+    berth_reservations_kept = { by = "function", message = "reservation not released", counts = "Reservations in a customer's plan that end by themselves, because they could not be given back." }
+    berth_documents_damaged = { by = "function", message = "damaged document", counts = "Documents that a sweep could not read: what they speak of is kept." }
+    berth_answers_unwritten = { by = "function", message = "answer not written", counts = "Verdicts that could not be written beside an upload." }
+  }
+  reason = { reason = "REGEXP_EXTRACT(jsonPayload.reason, \"^([A-Za-z]+):\")" }
+
+  line_labels = {
+    for name, line in local.lines :
+    name => merge({ (line.by) = "EXTRACT(jsonPayload.${line.by})" }, try(line.more, {}))
   }
 
   # Distributions: a number in a line.
@@ -92,13 +46,13 @@ locals {
 }
 
 resource "google_logging_metric" "lines" {
-  for_each = local.line_metrics
+  for_each = local.lines
 
   name        = each.key
-  description = each.value.description
+  description = each.value.counts
   filter      = "${local.function_logs} AND jsonPayload.message=\"${each.value.message}\""
 
-  label_extractors = each.value.labels
+  label_extractors = local.line_labels[each.key]
 
   metric_descriptor {
     metric_kind = "DELTA"
@@ -106,7 +60,7 @@ resource "google_logging_metric" "lines" {
     unit        = "1"
 
     dynamic "labels" {
-      for_each = each.value.labels
+      for_each = local.line_labels[each.key]
       content {
         key        = labels.key
         value_type = "STRING"

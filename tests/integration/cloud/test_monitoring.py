@@ -51,6 +51,7 @@ COUNTED = {
     "damaged document": {"berth_documents_damaged"},
     "answer not written": {"berth_answers_unwritten"},
     "placed": set(),  # an admission's audit trail: nothing to count
+    "moves": set(),  # each step of a move, which the model's document tells too
 }
 # What each alert looks at.
 WATCHED = {
