@@ -8,6 +8,7 @@ from tests.reliability import stories
 from tests.reliability.speed import fast
 
 MOVES = ("move", "cut over", "give up", "rehome")
+TURNS = {"draining": "drain", "active": "take back", "removed": "remove"}
 
 
 def control(fleet):
@@ -36,20 +37,24 @@ def done(before, after):
             found |= _moved(Model.decode(before[name].data), Model.decode(after[name].data))
     placed = {(subject, shard) for kind, subject, shard in found if kind == "place"}
     moved = {subject for kind, subject, _ in found if kind in MOVES}
-    for name in written | (set(before) - set(after)):
+    deleted = set(before) - set(after)
+    for name in written | deleted:
         parts = name.split("/")
-        if parts[0] != "shards" or parts[2] != "models" or parts[3] in moved:
-            continue
-        if (parts[3], parts[1]) not in placed:
-            found.add(("repair" if name in after else "drop", parts[3], parts[1]))
+        if parts[0] == "shards" and parts[2] == "models":
+            if parts[3] not in moved and (parts[3], parts[1]) not in placed:
+                found.add(("repair" if name in after else "drop", parts[3], parts[1]))
+        elif parts[0] == "shards" and name in deleted:
+            found.add(("clear", parts[1], parts[1]))
     return found
 
 
 def _shape(before, after):
     if before is None:
         return {("create", after.shard, after.shard)}
-    ordered = after.restart_at != Shard.decode(before.data).restart_at
-    return {("restart", after.shard, after.shard)} if ordered else set()
+    known = Shard.decode(before.data)
+    kinds = ["restart"] if after.restart_at != known.restart_at else []
+    kinds += [TURNS[after.state]] if after.state != known.state else []
+    return {(kind, after.shard, after.shard) for kind in kinds}
 
 
 def _moved(before, after):
