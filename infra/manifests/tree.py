@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from berth.domain import names, overlays
 from infra.manifests import rendering, schema, shard
 from infra.manifests.lines import Document, Problem, read
 
@@ -44,7 +45,34 @@ def _shard(folder: Path) -> tuple[list[Document], list[Problem]]:
     if not found:
         found += shard.problems(documents)
         found += [Problem(folder, 1, f"no {kind} here") for kind in shard.missing(documents)]
+    if not found:
+        for pool in sorted((folder / "pools").glob("*")):
+            found += _pool(pool, documents)
     return documents, found
+
+
+def _pool(folder: Path, documents: list[Document]) -> Iterator[Problem]:
+    """A pool's patches, and the shard's objects as they are with them."""
+    if not names.LABEL.fullmatch(folder.name):
+        yield Problem(folder, 1, "is no name of a pool")
+        return
+    patches, found = _read(folder.glob("*.yaml"))
+    for patch in patches:
+        found += schema.problems(patch, partial=True)
+    yield from found
+    if found:
+        return
+    whole = {document.kind: document for document in documents}
+    for patch in patches:
+        if patch.kind not in whole:
+            yield patch.problem(("kind",), f"a shard has no {patch.kind or 'such object'}")
+            continue
+        value = dict(overlays.merged(whole[patch.kind].value, patch.value))
+        whole[patch.kind] = Document(patch.path, value, patch.node)
+    patched = [document for document in whole.values() if document.path.parent == folder]
+    for document in patched:
+        yield from schema.problems(document)
+    yield from shard.problems(patched)
 
 
 def _folder(kustomization: Path) -> Iterator[Problem]:

@@ -123,6 +123,7 @@ def reconcile_shard() -> "ReconcileShard":
         clock=clock,
         scales=Scales(workloads, clock),
         manifests=_manifests(Path(given.manifests)),
+        pools=_pools(Path(given.manifests) / "pools"),
         buckets=Buckets(
             given.namespace, given.models_bucket, given.control_bucket, given.image_registry
         ),
@@ -225,3 +226,7 @@ def _manifests(folder: Path) -> tuple[dict[str, Any], ...]:
     import yaml
 
     return tuple(yaml.safe_load(path.read_text()) for path in sorted(folder.glob("*.yaml")))
+
+
+def _pools(folder: Path) -> dict[str, tuple[dict[str, Any], ...]]:
+    return {path.name: _manifests(path) for path in sorted(folder.glob("*/"))}

@@ -1,7 +1,7 @@
 """reconcile_shard: one level-based pass over one shard. Look first, lock only to act."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from berth.app import leasing
@@ -9,7 +9,7 @@ from berth.app.applying import Applier
 from berth.app.leasing import HeldLease
 from berth.app.observing import Observer
 from berth.app.weighing import Scales
-from berth.domain import documents, plan, workload
+from berth.domain import documents, overlays, plan, workload
 from berth.domain.errors import Retryable
 from berth.domain.observation import Observation
 from berth.domain.outcome import Outcome
@@ -38,6 +38,7 @@ class ReconcileShard:
     manifests: Sequence[dict[str, Any]]
     buckets: workload.Buckets
     mount: str
+    pools: Mapping[str, Sequence[dict[str, Any]]] = field(default_factory=dict)
 
     def handle(self, request: ShardRequest) -> Outcome:
         """Make a pass. An empty difference ends it with zero writes."""
@@ -119,7 +120,9 @@ class ReconcileShard:
         return (made.until - self.clock.now()).total_seconds() if made.until else PASS_SECONDS
 
     def _plan(self, seen: Observation) -> Plan:
-        rendered = workload.render(self.manifests, seen.shard, self.buckets)
+        patches = self.pools.get(seen.shard.pool, ())
+        manifests = overlays.overlaid(self.manifests, patches)
+        rendered = workload.render(manifests, seen.shard, self.buckets)
         return plan.make(seen, Frame(self.mount, rendered))
 
     def _observer(self) -> Observer:

@@ -162,7 +162,9 @@ def replacements(
     found = []
     for shard, row, newest in waiting:
         others = [room for room in left.values() if room.shard != shard]
-        placed = placement.place(Wanted(row.servable, newest, held=customers[row.customer]), others)
+        placed = placement.place(
+            Wanted(row.servable, newest, pool=row.pool, held=customers[row.customer]), others
+        )
         if placed.shard:
             left[placed.shard] = left[placed.shard].taking(newest)
             customers[row.customer].update({placed.shard: 1, shard: -1})

@@ -104,7 +104,7 @@ def make(seen: FleetView, first: FirstShards) -> FleetPlan:
     wave = restarts.wave(seen.shards, seen.summaries, policy=seen.policy, now=seen.now)
     waiting = fleet.waiting(seen.models, seen.unplaced)
     rooms = seen.rooms
-    unplaced = {row.servable: footprint for _, row, footprint in waiting}
+    unplaced = [(row, footprint) for _, row, footprint in waiting]
     pools = growth.pools(seen.shards, rooms, unplaced, seen.policy)
     grown, back = shrinking.back(growth.make(pools, seen.shards, first), seen.shards)
     made = {creation.shard.shard: creation.shard for creation in grown.create}

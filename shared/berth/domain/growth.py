@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from berth.domain.documents import Policy, Shard
-from berth.domain.fleet import FirstShards
+from berth.domain.fleet import FirstShards, ModelRow
 from berth.domain.footprint import Footprint
 from berth.domain.placement import BASE_BYTES, HEADROOM, Room
 from berth.domain.policy import PoolPolicy
@@ -38,7 +38,8 @@ class Growth:
 class Pool:
     """One pool: its rooms, how many shards it has, and what waits for room, by servable.
 
-    A shard that an operator drains is one of them; one that Berth drains can be taken back.
+    A shard that an operator drains is one of them; one that Berth drains can be taken back. A pool that no
+    policy names any more grows no more.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Pool:
     rooms: tuple[Room, ...]
     shards: int
     waiting: Mapping[str, Footprint]
+    named: bool = True
 
     @property
     def called(self) -> str:
@@ -56,18 +58,21 @@ class Pool:
 def pools(
     shards: Mapping[str, Shard],
     rooms: Sequence[Room],
-    waiting: Mapping[str, Footprint],
+    waiting: Sequence[tuple[ModelRow, Footprint]],
     policy: Policy,
 ) -> tuple[Pool, ...]:
-    """Return the common pool and those that the policy names."""
-    return (
+    """Return the common pool, those that the policy names, and any other that has shards."""
+    others = {shape.pool for shape in shards.values() if shape.state != "removed"}
+    return tuple(
         Pool(
-            name="",
-            policy=policy.common,
-            rooms=tuple(rooms),
-            shards=sum(not _spare(shape) for shape in shards.values()),
-            waiting=waiting,
-        ),
+            name=name,
+            policy=policy.pool(name),
+            rooms=tuple(room for room in rooms if room.pool == name),
+            shards=sum(s.pool == name and not _spare(s) for s in shards.values()),
+            waiting={row.servable: needs for row, needs in waiting if row.pool == name},
+            named=not name or name in policy.pools,
+        )
+        for name in sorted({"", *policy.pools, *others})
     )
 
 
@@ -79,7 +84,7 @@ def make(pools: Iterable[Pool], known: Iterable[str], first: FirstShards) -> Gro
         shape = _shape(pool, first)
         least, most = bounds(pool, first)
         reasons, rooms, left = list[str](), list(pool.rooms), most - pool.shards
-        for reason in _wants(pool, rooms, shape, least):
+        for reason in _wants(pool, rooms, shape, least) if pool.named else ():
             if len(reasons) >= left:
                 short.append(f"{pool.called} has {most} shards, and no more are allowed: {reason}")
                 break
@@ -93,6 +98,8 @@ def make(pools: Iterable[Pool], known: Iterable[str], first: FirstShards) -> Gro
 
 def bounds(pool: Pool, first: FirstShards) -> tuple[int, int]:
     """Return how many shards a pool has at least and at most."""
+    if not pool.named:
+        return 0, 0
     common = not pool.name
     least = pool.policy.min_shards or (first.count if common else 1)
     return least, max(least, pool.policy.max_shards or first.max_count)
@@ -145,6 +152,7 @@ def _shape(pool: Pool, first: FirstShards) -> Shard:
     policy = pool.policy
     return Shard(
         shard="new",
+        pool=pool.name,
         replicas_min=policy.replicas_min or first.replicas_min,
         replicas_max=policy.replicas_max or max(first.replicas_max, policy.replicas_min or 1),
         memory_bytes=policy.memory_bytes or first.memory_bytes,
@@ -153,7 +161,7 @@ def _shape(pool: Pool, first: FirstShards) -> Shard:
 
 
 def _empty(shape: Shard) -> Room:
-    return Room("", 0, shape.max_models, BASE_BYTES, shape.memory_bytes)
+    return Room("", 0, shape.max_models, BASE_BYTES, shape.memory_bytes, pool=shape.pool)
 
 
 def _free_names(known: Iterable[str]) -> Iterator[str]:

@@ -1,5 +1,7 @@
 """The operator's policy, `fleet/policy.json`."""
 
+from typing import Annotated
+
 from pydantic import Field
 
 from berth.domain.canonical import Document
@@ -26,6 +28,10 @@ class MovePolicy(Document):
     wanted: dict[str, str] = {}
 
 
+# A pool is a label of its nodes and a folder of manifests.
+PoolName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$")]
+
+
 class PoolPolicy(Document):
     """How many shards a pool may have, and the shape of a new one; None is what is deployed.
 
@@ -48,7 +54,7 @@ class Policy(Document):
     """When servers are restarted, how long what was given up is kept, and how the fleet grows: the
     operator's `fleet/policy.json`. Hours are UTC.
 
-    `common` is the pool of everybody.
+    `common` is the pool of everybody who is in no other; `pools` are the others, by name.
 
     A closed account can be restored for `grace_seconds`; what was deleted, and bytes that nothing
     names, stay for `garbage_seconds`.
@@ -68,4 +74,9 @@ class Policy(Document):
     grace_seconds: int = Field(default=7 * 86_400, ge=1)
     garbage_seconds: int = Field(default=86_400, ge=1)
     common: PoolPolicy = PoolPolicy()
+    pools: dict[PoolName, PoolPolicy] = {}
     moves: MovePolicy = MovePolicy()
+
+    def pool(self, name: str) -> PoolPolicy:
+        """Return what is said of a pool ("" is the common one); the defaults for one that is not named."""
+        return self.pools.get(name, PoolPolicy()) if name else self.common

@@ -62,4 +62,5 @@ def room(shape: Shard, seen: Summary | None, placed: Iterable[Projection] = ()) 
         max_models=shape.max_models,
         used_bytes=max(used, capacity.bytes if capacity else 0),
         bound_bytes=shape.memory_bytes,
+        pool=shape.pool,
     )

@@ -90,13 +90,13 @@ def _gone(name: str, objects: Sequence[str], summaries: Mapping[str, Summary]) -
 
 def back(grown: Growth, shards: Mapping[str, Shard]) -> tuple[Growth, tuple[Turn, ...]]:
     """Take shards that drain back before new ones are made; those that an operator drains stay."""
-    draining = sorted(n for n, s in shards.items() if s.state == "draining" and s.reason)
-    taken = tuple(
-        Turn(name, "draining", "active", made.reason)
-        for name, made in zip(draining, grown.create, strict=False)
-    )
-    left = len(grown.create) - len(taken)
-    return Growth(grown.create[:left], grown.short), taken
+    left, taken = list(grown.create), list[Turn]()
+    for name, shape in sorted(shards.items()):
+        asked = [made for made in left if made.shard.pool == shape.pool]
+        if shape.state == "draining" and shape.reason and asked:
+            taken.append(Turn(name, "draining", "active", asked[0].reason))
+            left.remove(asked[-1])
+    return Growth(tuple(left), grown.short), tuple(taken)
 
 
 def _drained(pool: Pool, models: Sequence[ModelRow]) -> Iterator[Turn]:

@@ -161,3 +161,41 @@ def test_custom_kinds_have_a_schema():
         "PodMonitoring",
         "ServiceMonitor",
     }
+
+
+@pytest.mark.parametrize(
+    ("pool", "patch", "text"),
+    [
+        ("gold", "kind: ConfigMap\napiVersion: v1\n", "a shard has no ConfigMap"),
+        ("gold", "kind: Service\napiVersion: v1\nspec: {type: [1]}\n", "type"),
+        (
+            "gold",
+            "kind: Deployment\napiVersion: apps/v1\nspec: {replicas: 3}\n",
+            "the number of replicas is the autoscaler's alone",
+        ),
+        (
+            "gold",
+            "kind: Deployment\napiVersion: apps/v1\nspec: {template: {spec: {hostNetwork: true}}}\n",
+            "not allowed by Pod Security",
+        ),
+        ("Gold", "kind: Service\napiVersion: v1\n", "is no name of a pool"),
+    ],
+)
+def test_a_pools_broken_patch_is_named(shard, pool, patch, text):
+    folder = shard / "pools" / pool
+    folder.mkdir(parents=True)
+    (folder / "patch.yaml").write_text(patch)
+    with pytest.raises(manifests.ManifestError, match=text) as refused:
+        manifests.require_shard(shard)
+    assert f"pools/{pool}" in str(refused.value)
+
+
+def test_a_pools_patch_may_choose_nodes_and_image(shard):
+    folder = shard / "pools" / "gold"
+    folder.mkdir(parents=True)
+    (folder / "deployment.yaml").write_text(
+        "apiVersion: apps/v1\nkind: Deployment\nspec:\n  template:\n    spec:\n"
+        "      nodeSelector: {berth.dev/pool: gold}\n      containers:\n"
+        "        - {name: tensorflow-serving, image: 'example.com/tfserving:gold'}\n"
+    )
+    manifests.require_shard(shard)

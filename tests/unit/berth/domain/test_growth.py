@@ -8,6 +8,7 @@ from berth.domain import growth
 from berth.domain.documents import Footprint, Policy, Shard
 from berth.domain.fleet import FirstShards
 from berth.domain.placement import BASE_BYTES, Room
+from tests.support.moving import row
 
 GIB = 1024**3
 FIRST = FirstShards(2, replicas_min=2, replicas_max=4, memory_bytes=2 * GIB, max_models=100)
@@ -27,9 +28,15 @@ def footprint(size):
 
 def grown(rooms, waiting=None, known=None, first=FIRST, **common):
     shards = known or {r.shard: shard(r.shard.removeprefix("shard-")) for r in rooms}
-    policy = Policy(common=common)
-    pools = growth.pools(shards, rooms, waiting or {}, policy)
+    pooled = common.pop("pools", {})
+    rows = [(row(name, pool=in_pool), needs) for name, (needs, in_pool) in _each(waiting)]
+    pools = growth.pools(shards, rooms, rows, Policy(common=common, pools=pooled))
     return growth.make(pools, shards, first)
+
+
+def _each(waiting):
+    """What waits as {servable: footprint}, or (footprint, pool)."""
+    return [(n, w if isinstance(w, tuple) else (w, "")) for n, w in (waiting or {}).items()]
 
 
 def names(made):
@@ -145,3 +152,37 @@ def test_afterwards_nothing_more_is_wanted(rooms, waiting, least, most, headroom
     else:
         known = [*rooms, *(room(n) for n in range(len(rooms), total))]
         assert not grown(known, sizes, **asked).create
+
+
+def test_a_pool_has_shards_of_its_own_and_its_own_shape():
+    rooms = [room(0), room(1)]
+    gold = {"min_shards": 2, "memory_bytes": 8 * GIB}
+    made = grown(rooms, pools={"gold": gold, "mine": {}})
+    found = [(c.shard.shard, c.shard.pool, c.shard.memory_bytes) for c in made.create]
+    assert found == [
+        ("shard-2", "gold", 8 * GIB),
+        ("shard-3", "gold", 8 * GIB),
+        ("shard-4", "mine", 2 * GIB),
+    ]
+    assert made.create[0].reason == "pool gold has at least 2 shards"
+
+
+def test_room_in_another_pool_is_no_room():
+    rooms = [room(0), room(1), room(2, models=100, pool="gold")]
+    known = {f"shard-{n}": shard(n, pool="gold" if n == 2 else "") for n in range(3)}
+    made = grown(rooms, {"acme.a": (footprint(1), "gold")}, known, pools={"gold": {}})
+    assert [(c.shard.pool, c.reason) for c in made.create] == [("gold", "acme.a waits for room")]
+    full = [room(0, models=100), room(1, models=100), room(2, pool="gold")]
+    assert [c.shard.pool for c in grown(full, known=known, pools={"gold": {}}).create] == [""]
+
+
+def test_a_pool_that_is_named_no_more_grows_no_more():
+    rooms = [room(0), room(1), room(2, models=100, pool="gold")]
+    known = {f"shard-{n}": shard(n, pool="gold" if n == 2 else "") for n in range(3)}
+    assert grown(rooms, {"acme.a": (footprint(1), "gold")}, known) == growth.Growth()
+
+
+@pytest.mark.parametrize("name", ["", "Gold", "a" * 41, "a/b"])
+def test_a_pool_has_a_name_that_can_be_a_label(name):
+    with pytest.raises(ValueError, match="pools"):
+        Policy(pools={name: {}})

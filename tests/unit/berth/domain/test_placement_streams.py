@@ -80,7 +80,7 @@ class Town:
     def tick(self):
         rows = tuple(self.rows.values())
         waiting = fleet.waiting(rows, self.unplaced)
-        asked = {row.servable: footprint for _, row, footprint in waiting}
+        asked = [(row, footprint) for _, row, footprint in waiting]
         pools = growth.pools(self.shards, self.rooms(), asked, Policy())
         for made in growth.make(pools, self.shards, FIRST).create:
             self.shards[made.shard.shard] = made.shard

@@ -31,14 +31,14 @@ def drained(shards, rows, *, known=None, first=FIRST, **common):
     if known is not None:
         summaries = {name: summaries[name] for name in known}
     rooms = rooming.rooms(shards, summaries, placed(rows))
-    pools = growth.pools(shards, rooms, {}, Policy(common=common))
+    pools = growth.pools(shards, rooms, [], Policy(common=common))
     return [turn.shard for turn in shrinking.drains(pools, rows, summaries, first)]
 
 
 def test_the_shard_with_least_to_move_is_given_back_and_says_why():
     shards, rows = fleet(a=[100, 100], b=[10], c=[50])
     assert drained(shards, rows) == ["b"]
-    pools = growth.pools(shards, rooming.rooms(shards, {}, placed(rows)), {}, Policy())
+    pools = growth.pools(shards, rooming.rooms(shards, {}, placed(rows)), [], Policy())
     turn = next(shrinking._drained(pools[0], rows))
     assert (turn.before, turn.state) == ("active", "draining")
     assert turn.reason.startswith(f"its 1 models ({10 * MIB} bytes) fit elsewhere, where 1.")
@@ -58,7 +58,7 @@ def test_so_much_stays_free_that_growth_does_not_follow(size, freed):
     assert bool(drained(shards, rows)) == freed
     left = {"a": shards["a"]}
     after = [row("acme.a0", "a", mib=100), row("acme.b0", "a", mib=size)]
-    pools = growth.pools(left, rooming.rooms(left, {}, placed(after)), {}, Policy())
+    pools = growth.pools(left, rooming.rooms(left, {}, placed(after)), [], Policy())
     assert not growth.make(pools, left, FIRST).create
 
 
@@ -113,6 +113,8 @@ def test_what_drains_is_taken_back_before_anything_is_made():
     assert taken == (Turn("b", "draining", "active", "reason 0"),)
     assert left == Growth(made[:1], ("short",))
     assert shrinking.back(Growth(), known) == (Growth(), ())
+    gold = {"b": shard("b", pool="gold", **DRAINING)}
+    assert shrinking.back(Growth(made), gold) == (Growth(made), ())
 
 
 REMOVED = Shard(shard="a", memory_bytes=1, state="removed")
