@@ -3,9 +3,10 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from berth.domain import routing, serving_config
+from berth.domain import plan, routing, serving_config
 from berth.domain.documents import Footprint, Projection, Shard
 from berth.domain.observation import Observation, Pod, StoredConfig, VersionStatus, Workload
+from berth.domain.plan import Frame
 from berth.domain.routing import Sources, StoredRoutes
 from berth.domain.shard_status import ModelRecord, ShardStatus, Told
 
@@ -91,3 +92,8 @@ def seen(
         "routes": routes(projections or {}, records or {}, {*boot.entries, *live.entries}),
     }
     return Observation(**{**fields, **changes})
+
+
+def planned(observed, manifests=()):
+    """The plan of one look at a shard."""
+    return plan.make(observed, Frame(MOUNT, tuple(manifests)))

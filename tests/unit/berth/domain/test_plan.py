@@ -7,34 +7,29 @@ import yaml
 
 from berth.domain import plan, workload
 from berth.domain.observation import VersionStatus, Workload
-from berth.domain.plan import Frame
 from berth.domain.shard_status import Quarantine, Told
 from berth.domain.workload import Buckets
 from infra.functions import ROOT
 from tests.support.shards import (
     AVAILABLE,
-    MIB,
-    MOUNT,
     NAME,
     ago,
     config,
+    planned,
     pod,
     projection,
     record,
     seen,
 )
+from tests.support.world_parts import MIB
 
 MANIFESTS = [yaml.safe_load(p.read_text()) for p in sorted((ROOT / "k8s/shard").glob("*.yaml"))]
 BROKEN = VersionStatus("END", 3, "corrupt")
 
 
-def make(observed, manifests=()):
-    return plan.make(observed, Frame(MOUNT, tuple(manifests)))
-
-
 def settled(observed):
     """The same shard with its status document as a pass would leave it."""
-    for action in make(observed).actions:
+    for action in planned(observed).actions:
         if isinstance(action, plan.WriteStatus):
             return replace(observed, status=action.status)
     return observed
@@ -124,14 +119,17 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_the_actions_of_one_look(case):
-    made = make(case.seen)
+    made = planned(case.seen)
     assert tuple(type(action).__name__ for action in made.actions) == case.actions
     assert made.open == case.open
 
 
 def test_a_new_shard_has_its_configs_before_its_workload():
     empty = replace(seen(pods=()), boot=None, live=None)
-    assert [type(a).__name__ for a in make(empty, MANIFESTS).actions] == ["WriteBoot", "WriteLive"]
+    assert [type(a).__name__ for a in planned(empty, MANIFESTS).actions] == [
+        "WriteBoot",
+        "WriteLive",
+    ]
 
 
 def test_a_drifted_object_is_applied_with_its_token():
@@ -146,7 +144,7 @@ def test_a_drifted_object_is_applied_with_its_token():
         "spec": {**live["HorizontalPodAutoscaler"]["spec"], "maxReplicas": 99},
     }
     observed = settled(seen(workload=Workload(live, (pod(1), pod(2)))))
-    actions = make(observed, manifests).actions
+    actions = planned(observed, manifests).actions
     assert [a.kind for a in actions] == ["HorizontalPodAutoscaler", "Service"]
     assert actions[0].manifest["metadata"]["resourceVersion"] == "7"
     assert "resourceVersion" not in actions[1].manifest["metadata"]
@@ -156,9 +154,9 @@ def test_other_bytes_wait_until_every_replica_took_the_last_ones():
     observed = takeover(
         live=config(digits=(1,)), untold=("p2",), boot=config(), report={NAME: {1: AVAILABLE}}
     )
-    pushes = [a for a in make(observed).actions if isinstance(a, plan.Push)]
+    pushes = [a for a in planned(observed).actions if isinstance(a, plan.Push)]
     assert [push.text for push in pushes] == [observed.live.text]
-    assert not [a for a in make(observed).actions if isinstance(a, plan.WriteLive)]
+    assert not [a for a in planned(observed).actions if isinstance(a, plan.WriteLive)]
 
 
 def tried(*pods, live_age=132, in_vain=("p2",), **more):
@@ -171,7 +169,7 @@ def tried(*pods, live_age=132, in_vain=("p2",), **more):
 
 
 def replaced(observed):
-    return [a.pod.name for a in make(observed).actions if isinstance(a, plan.ReplacePod)]
+    return [a.pod.name for a in planned(observed).actions if isinstance(a, plan.ReplacePod)]
 
 
 def test_past_its_patience_a_replica_is_replaced():
@@ -195,7 +193,7 @@ def test_replicas_are_replaced_one_at_a_time_and_only_while_enough_serve():
 def test_what_does_not_fit_waits_in_the_order_of_names():
     names = ("acme.a", "acme.b", "acme.c")
     big = {name: projection(1, resident=600 * MIB) for name in names}
-    made = make(seen(projections=big))
+    made = planned(seen(projections=big))
     (write,) = [a for a in made.actions if isinstance(a, plan.WriteLive)]
     assert '"acme.b"' in write.text
     assert '"acme.c"' not in write.text
@@ -213,7 +211,7 @@ def test_what_serves_is_counted_before_what_would_come():
         records={"acme.c": record(1)},
         report={"acme.c": {1: AVAILABLE}},
     )
-    (write,) = [a for a in make(observed).actions if isinstance(a, plan.WriteStatus)]
+    (write,) = [a for a in planned(observed).actions if isinstance(a, plan.WriteStatus)]
     records = write.status.models
     assert (records["acme.a"].state, records["acme.c"].state) == ("PENDING", "SERVING")
     assert "shard full" in records["acme.a"].reason
@@ -228,18 +226,18 @@ def test_a_takeover_must_fit_beside_what_it_replaces():
             report={NAME: {1: AVAILABLE}},
         )
 
-    assert [a for a in make(size(800)).actions if isinstance(a, plan.WriteLive)]
-    assert not [a for a in make(size(900)).actions if isinstance(a, plan.WriteLive)]
+    assert [a for a in planned(size(800)).actions if isinstance(a, plan.WriteLive)]
+    assert not [a for a in planned(size(900)).actions if isinstance(a, plan.WriteLive)]
 
 
 def test_the_count_of_models_is_a_bound_too():
     names = [f"acme.m{n}" for n in range(3)]
     base = seen()
     shard = base.shard.model_copy(update={"max_models": 2})
-    made = make(seen(projections=dict.fromkeys(names, projection(1)), shard=shard))
+    made = planned(seen(projections=dict.fromkeys(names, projection(1)), shard=shard))
     (write,) = [a for a in made.actions if isinstance(a, plan.WriteLive)]
     assert write.text.count("config {") == 2
 
 
 def test_the_same_observation_gives_the_same_plan():
-    assert make(takeover()) == make(takeover())
+    assert planned(takeover()) == planned(takeover())

@@ -7,14 +7,13 @@ import pytest
 from berth.domain import plan, serving_config
 from berth.domain.model_events import ModelEvent
 from berth.domain.observation import Exit, VersionStatus
-from berth.domain.plan import Frame
 from berth.domain.shard_status import Quarantine, Told
 from tests.support.shards import (
     AVAILABLE,
-    MOUNT,
     NAME,
     ago,
     config,
+    planned,
     pod,
     projection,
     record,
@@ -26,7 +25,7 @@ BROKEN = VersionStatus("END", 3, "corrupt")
 
 
 def actions(observed, kind):
-    return [a for a in plan.make(observed, Frame(MOUNT, ())).actions if isinstance(a, kind)]
+    return [a for a in planned(observed).actions if isinstance(a, kind)]
 
 
 def rollout(**more):

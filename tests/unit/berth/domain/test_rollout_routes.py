@@ -4,11 +4,20 @@ from dataclasses import replace
 
 import pytest
 
-from berth.domain import plan, rollout
-from berth.domain.plan import Frame
+from berth.domain import rollout
 from berth.domain.routing import ModelRoute, ShardRoutes, StoredRoutes
 from berth.domain.shard_status import Quarantine
-from tests.support.shards import AVAILABLE, MOUNT, NAME, ago, config, projection, record, seen
+from tests.support.shards import (
+    AVAILABLE,
+    MOUNT,
+    NAME,
+    ago,
+    config,
+    planned,
+    projection,
+    record,
+    seen,
+)
 
 BOTH = config(digits=(1, 2))
 
@@ -61,11 +70,11 @@ def test_an_old_version_waits_for_the_routers(routes, kept):
 
 def test_the_end_of_the_grace_is_told():
     observed = announced(routed(2, since=6, updated=3))
-    made = plan.make(observed, Frame(MOUNT, ()))
+    made = planned(observed)
     assert made.until == ago(-2)
     assert made.open == ()
     assert not made.done
-    assert plan.make(announced(routed(2)), Frame(MOUNT, ())).until is None
+    assert planned(announced(routed(2))).until is None
 
 
 @pytest.mark.parametrize(
@@ -86,7 +95,7 @@ def test_a_retired_model_waits_for_the_routers(routes, boot):
         records={NAME: record(state="LOADING")},
     )
     assert step(leaving) == ((1,), boot)
-    waits = plan.make(leaving, Frame(MOUNT, ()))
+    waits = planned(leaving)
     assert (waits.until is not None) == bool(boot and routes)
     assert waits.open == (() if waits.until else (NAME,))
 
