@@ -87,7 +87,7 @@ def problems(told: Undisturbed, moment: Moment, fault: Fault, *, overtake: bool)
     if fault.call.port == "uploads":  # answers beside an upload are a courtesy (verdicts.py)
         found = [line for line in found if not line.startswith("/uploads")]
     found += [f"a router was misled: {line}" for line in sorted(fleet.routers.misled)]
-    return found + unsaid(told.said, said, overtake=overtake)
+    return found + unsaid(told.said, said, overtake=overtake, often=told.story.in_turn)
 
 
 def differences(wanted, found, path="") -> list[str]:
@@ -101,10 +101,13 @@ def differences(wanted, found, path="") -> list[str]:
     return [] if wanted == found else [f"{path}: {found!r} instead of {wanted!r}"]
 
 
-def unsaid(wanted: Counter, found: Counter, *, overtake: bool) -> list[str]:
-    """Return promises not kept: an event that is missing, or one cause told under two ids."""
+def unsaid(wanted: Counter, found: Counter, *, overtake: bool, often: bool = False) -> list[str]:
+    """Return promises not kept: an event that is missing, or one cause told under two ids.
+
+    With `often`, how often something is told depends on the order of things.
+    """
     lost = [key for key in wanted if key not in found]
-    more = [key for key in found if found[key] > max(1, wanted.get(key, 0))]
+    more = [key for key in found if found[key] > max(1, wanted.get(key, 0)) and not often]
     if overtake:  # what was overtaken never came to be
         lost = []
     return [f"never said: {key}" for key in lost] + [f"said under two ids: {key}" for key in more]

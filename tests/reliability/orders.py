@@ -123,7 +123,9 @@ def interleaved(story: Story, choose, *, most: int = 3, twice: bool = True) -> l
         Together(fleet, at_once, choose).run()
     ended, said = facts.facts(fleet, story.alike), facts.said(fleet, story.alike)
     told = _undisturbed(story.name)
-    return matrix.differences(told.facts, ended) + matrix.unsaid(told.said, said, overtake=False)
+    return matrix.differences(told.facts, ended) + matrix.unsaid(
+        told.said, said, overtake=False, often=story.in_turn
+    )
 
 
 @functools.cache

@@ -165,8 +165,11 @@ class Projection(Document):
         return self.model_copy(update={"arriving": shard != home})
 
     def left(self) -> "Projection":
-        """Return it as a shard sees it that the model has left: it lets go in its own order."""
-        return self.model_copy(update={"leaving": True, "retired": True})
+        """Return it as a shard sees it that the model has left: it lets go in its own order. What is
+        served no more anywhere has no versions here.
+        """
+        kept = {} if self.retired else self.versions
+        return self.model_copy(update={"leaving": True, "retired": True, "versions": kept})
 
     def metadata(self) -> dict[str, str]:
         """Return it as object metadata."""

@@ -208,24 +208,26 @@ def _status(
 def _events(name: str, record: ModelRecord, seen: Observation) -> tuple[ModelEvent, ...]:
     """Return what has changed for the outside since the status document was written.
 
-    Of a model that moves its home tells, and its target when it has become that: what the other one
-    loads, or lets go of, is no change for the outside.
+    Of a model that moves its home tells, and its target when it has become that. What nobody serves any
+    more is told by the one that is left, too: its new home may never have served it.
     """
-    if record.elsewhere:
-        return ()
     told = seen.status.models.get(name)
-    before = told if told is not None and not told.elsewhere else None
-    old, new = set(before.announced if before else ()), set(record.announced)
-    known = before.quarantined if before else {}
-    said = (
-        *(("serving", n, "") for n in sorted(new - old)),
-        *(("retired", n, "") for n in sorted(old - new)),
-        *(
-            ("quarantined", n, held.reason)
-            for n, held in record.quarantined.items()
-            if held.active and known.get(n) != held
-        ),
-    )
+    home = told is not None and not told.elsewhere
+    old, known = (told.announced, told.quarantined) if told else ((), {})
+    if record.elsewhere:
+        kept = rollout.wanted_versions(seen.projections[name], known) if home else old
+        said = [("retired", n, "") for n in sorted(set(old) - set(kept))]
+    else:
+        new = set(record.announced)
+        said = [
+            *(("serving", n, "") for n in sorted(new - set(old if home else ()))),
+            *(("retired", n, "") for n in sorted(set(old) - new)),
+            *(
+                ("quarantined", n, held.reason)
+                for n, held in record.quarantined.items()
+                if held.active and known.get(n) != held
+            ),
+        ]
     where, revision = seen.shard.shard, str(record.said)
     return tuple(
         ModelEvent(kind, name, n, reason=reason, shard=where, revision=revision)

@@ -148,6 +148,34 @@ def test_a_model_that_goes_meanwhile_goes_everywhere(world, when, what):
     assert len(retired) == 1
 
 
+def test_a_model_deleted_just_before_its_move_ends_is_told_retired(world):
+    want(world, "shard-1")
+    world.customer("deleted", "acme", at=1, model="digits")
+    world.deliver(world.queue.popleft())
+    world._collect()
+    requests = list(world.queue)
+    world.queue.clear()  # the tick is faster than what asks the shards
+    world.send("ticks", b'{"sweep": false}')
+    world.deliver(world.queue.popleft())
+    assert world.model("acme.digits").shard == "shard-1"
+    world.queue.extend(requests)
+    settled(world)
+    assert ("acme.digits", 1) in [event[:2] for event in events(world, "retired")]
+
+
+def test_a_model_deleted_before_its_new_home_has_passed_is_told_retired(world):
+    want(world, "shard-1")
+    parse, passes = world.functions["shards"]
+    world.functions["shards"] = (parse, Asleep(passes, "shard-1"))
+    minute(world)
+    assert world.model("acme.digits").shard == "shard-1"
+    world.customer("deleted", "acme", at=1, model="digits")
+    minute(world)
+    world.functions["shards"] = (parse, passes)
+    settled(world)
+    assert ("acme.digits", 1) in [event[:2] for event in events(world, "retired")]
+
+
 def test_a_target_that_does_not_come_is_given_up_and_left_alone(world):
     world.policy(moves={"patience_seconds": 120, "wanted": {"acme.digits": "shard-1"}})
     parse, passes = world.functions["shards"]
