@@ -94,6 +94,6 @@ def seen(
     return Observation(**{**fields, **changes})
 
 
-def planned(observed, manifests=()):
+def look(observed, manifests=()):
     """The plan of one look at a shard."""
     return plan.make(observed, Frame(MOUNT, tuple(manifests)))

@@ -8,17 +8,7 @@ from berth.domain import evidence
 from berth.domain.observation import VersionStatus
 from berth.domain.plan import Push, WriteStatus
 from berth.domain.shard_status import Quarantine, ReplicaStatus, ShardStatus, Told
-from tests.support.shards import (
-    AVAILABLE,
-    NAME,
-    ago,
-    config,
-    planned,
-    pod,
-    projection,
-    record,
-    seen,
-)
+from tests.support.shards import AVAILABLE, NAME, ago, config, look, pod, projection, record, seen
 from tests.support.world_parts import MIB
 
 GONE = VersionStatus("END")
@@ -101,12 +91,12 @@ def test_evidence_goes_with_the_run():
 
 
 def test_an_unchanged_evidence_writes_nothing():
-    plan = planned(holding(1500))
+    plan = look(holding(1500))
     (write,) = plan.actions
     assert isinstance(write, WriteStatus)
     assert write.status.summary("s").evidence == ("memory",)
     again = replace(holding(1700), status=write.status)
-    assert planned(again).actions == ()
+    assert look(again).actions == ()
 
 
 def drifted(drifts):
@@ -120,7 +110,7 @@ def drifted(drifts):
 @pytest.mark.parametrize("drifts", [0, 1])
 def test_a_drifted_replica_is_told_again_and_that_is_counted(drifts):
     observed = drifted(drifts)
-    pushes = [a for a in planned(observed).actions if isinstance(a, Push)]
+    pushes = [a for a in look(observed).actions if isinstance(a, Push)]
     assert [push.drifts for push in pushes] == [drifts + 1]
     assert found(observed) == {}
 
@@ -137,7 +127,7 @@ def test_a_replica_that_was_not_reached_is_not_counted_as_drifted():
         key: Told(digest="", at=ago(5).isoformat(), drifts=drifts)
         for key, drifts in ((KEY, 1), (OTHER, 0))
     }
-    pushes = planned(replace(observed, told=told)).actions
+    pushes = look(replace(observed, told=told)).actions
     assert sorted(p.drifts for p in pushes if isinstance(p, Push)) == [0, 1]
 
 

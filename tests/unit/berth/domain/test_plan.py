@@ -10,17 +10,7 @@ from berth.domain.observation import VersionStatus, Workload
 from berth.domain.shard_status import Quarantine, Told
 from berth.domain.workload import Buckets
 from infra.functions import ROOT
-from tests.support.shards import (
-    AVAILABLE,
-    NAME,
-    ago,
-    config,
-    planned,
-    pod,
-    projection,
-    record,
-    seen,
-)
+from tests.support.shards import AVAILABLE, NAME, ago, config, look, pod, projection, record, seen
 from tests.support.world_parts import MIB
 
 MANIFESTS = [yaml.safe_load(p.read_text()) for p in sorted((ROOT / "k8s/shard").glob("*.yaml"))]
@@ -29,7 +19,7 @@ BROKEN = VersionStatus("END", 3, "corrupt")
 
 def settled(observed):
     """The same shard with its status document as a pass would leave it."""
-    for action in planned(observed).actions:
+    for action in look(observed).actions:
         if isinstance(action, plan.WriteStatus):
             return replace(observed, status=action.status)
     return observed
@@ -119,14 +109,14 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_the_actions_of_one_look(case):
-    made = planned(case.seen)
+    made = look(case.seen)
     assert tuple(type(action).__name__ for action in made.actions) == case.actions
     assert made.open == case.open
 
 
 def test_a_new_shard_has_its_configs_before_its_workload():
     empty = replace(seen(pods=()), boot=None, live=None)
-    assert [type(a).__name__ for a in planned(empty, MANIFESTS).actions] == [
+    assert [type(a).__name__ for a in look(empty, MANIFESTS).actions] == [
         "WriteBoot",
         "WriteLive",
     ]
@@ -144,7 +134,7 @@ def test_a_drifted_object_is_applied_with_its_token():
         "spec": {**live["HorizontalPodAutoscaler"]["spec"], "maxReplicas": 99},
     }
     observed = settled(seen(workload=Workload(live, (pod(1), pod(2)))))
-    actions = planned(observed, manifests).actions
+    actions = look(observed, manifests).actions
     assert [a.kind for a in actions] == ["HorizontalPodAutoscaler", "Service"]
     assert actions[0].manifest["metadata"]["resourceVersion"] == "7"
     assert "resourceVersion" not in actions[1].manifest["metadata"]
@@ -154,9 +144,9 @@ def test_other_bytes_wait_until_every_replica_took_the_last_ones():
     observed = takeover(
         live=config(digits=(1,)), untold=("p2",), boot=config(), report={NAME: {1: AVAILABLE}}
     )
-    pushes = [a for a in planned(observed).actions if isinstance(a, plan.Push)]
+    pushes = [a for a in look(observed).actions if isinstance(a, plan.Push)]
     assert [push.text for push in pushes] == [observed.live.text]
-    assert not [a for a in planned(observed).actions if isinstance(a, plan.WriteLive)]
+    assert not [a for a in look(observed).actions if isinstance(a, plan.WriteLive)]
 
 
 def tried(*pods, live_age=132, in_vain=("p2",), **more):
@@ -169,7 +159,7 @@ def tried(*pods, live_age=132, in_vain=("p2",), **more):
 
 
 def replaced(observed):
-    return [a.pod.name for a in planned(observed).actions if isinstance(a, plan.ReplacePod)]
+    return [a.pod.name for a in look(observed).actions if isinstance(a, plan.ReplacePod)]
 
 
 def test_past_its_patience_a_replica_is_replaced():
@@ -193,7 +183,7 @@ def test_replicas_are_replaced_one_at_a_time_and_only_while_enough_serve():
 def test_what_does_not_fit_waits_in_the_order_of_names():
     names = ("acme.a", "acme.b", "acme.c")
     big = {name: projection(1, resident=600 * MIB) for name in names}
-    made = planned(seen(projections=big))
+    made = look(seen(projections=big))
     (write,) = [a for a in made.actions if isinstance(a, plan.WriteLive)]
     assert '"acme.b"' in write.text
     assert '"acme.c"' not in write.text
@@ -211,7 +201,7 @@ def test_what_serves_is_counted_before_what_would_come():
         records={"acme.c": record(1)},
         report={"acme.c": {1: AVAILABLE}},
     )
-    (write,) = [a for a in planned(observed).actions if isinstance(a, plan.WriteStatus)]
+    (write,) = [a for a in look(observed).actions if isinstance(a, plan.WriteStatus)]
     records = write.status.models
     assert (records["acme.a"].state, records["acme.c"].state) == ("PENDING", "SERVING")
     assert "shard full" in records["acme.a"].reason
@@ -226,18 +216,18 @@ def test_a_takeover_must_fit_beside_what_it_replaces():
             report={NAME: {1: AVAILABLE}},
         )
 
-    assert [a for a in planned(size(800)).actions if isinstance(a, plan.WriteLive)]
-    assert not [a for a in planned(size(900)).actions if isinstance(a, plan.WriteLive)]
+    assert [a for a in look(size(800)).actions if isinstance(a, plan.WriteLive)]
+    assert not [a for a in look(size(900)).actions if isinstance(a, plan.WriteLive)]
 
 
 def test_the_count_of_models_is_a_bound_too():
     names = [f"acme.m{n}" for n in range(3)]
     base = seen()
     shard = base.shard.model_copy(update={"max_models": 2})
-    made = planned(seen(projections=dict.fromkeys(names, projection(1)), shard=shard))
+    made = look(seen(projections=dict.fromkeys(names, projection(1)), shard=shard))
     (write,) = [a for a in made.actions if isinstance(a, plan.WriteLive)]
     assert write.text.count("config {") == 2
 
 
 def test_the_same_observation_gives_the_same_plan():
-    assert planned(takeover()) == planned(takeover())
+    assert look(takeover()) == look(takeover())

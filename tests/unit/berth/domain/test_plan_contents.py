@@ -8,24 +8,14 @@ from berth.domain import plan, serving_config
 from berth.domain.model_events import ModelEvent
 from berth.domain.observation import Exit, VersionStatus
 from berth.domain.shard_status import Quarantine, Told
-from tests.support.shards import (
-    AVAILABLE,
-    NAME,
-    ago,
-    config,
-    planned,
-    pod,
-    projection,
-    record,
-    seen,
-)
+from tests.support.shards import AVAILABLE, NAME, ago, config, look, pod, projection, record, seen
 
 HELD = Quarantine(reason="corrupt", transient=False, attempts=1)
 BROKEN = VersionStatus("END", 3, "corrupt")
 
 
 def actions(observed, kind):
-    return [a for a in planned(observed).actions if isinstance(a, kind)]
+    return [a for a in look(observed).actions if isinstance(a, kind)]
 
 
 def rollout(**more):

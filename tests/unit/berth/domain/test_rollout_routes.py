@@ -7,17 +7,7 @@ import pytest
 from berth.domain import rollout
 from berth.domain.routing import ModelRoute, ShardRoutes, StoredRoutes
 from berth.domain.shard_status import Quarantine
-from tests.support.shards import (
-    AVAILABLE,
-    MOUNT,
-    NAME,
-    ago,
-    config,
-    planned,
-    projection,
-    record,
-    seen,
-)
+from tests.support.shards import AVAILABLE, MOUNT, NAME, ago, config, look, projection, record, seen
 
 BOTH = config(digits=(1, 2))
 
@@ -70,11 +60,11 @@ def test_an_old_version_waits_for_the_routers(routes, kept):
 
 def test_the_end_of_the_grace_is_told():
     observed = announced(routed(2, since=6, updated=3))
-    made = planned(observed)
+    made = look(observed)
     assert made.until == ago(-2)
     assert made.open == ()
     assert not made.done
-    assert planned(announced(routed(2))).until is None
+    assert look(announced(routed(2))).until is None
 
 
 @pytest.mark.parametrize(
@@ -95,7 +85,7 @@ def test_a_retired_model_waits_for_the_routers(routes, boot):
         records={NAME: record(state="LOADING")},
     )
     assert step(leaving) == ((1,), boot)
-    waits = planned(leaving)
+    waits = look(leaving)
     assert (waits.until is not None) == bool(boot and routes)
     assert waits.open == (() if waits.until else (NAME,))
 
