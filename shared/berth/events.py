@@ -14,7 +14,7 @@ from typing import Any
 from cloudevents.conversion import to_json
 from cloudevents.http import CloudEvent
 
-from berth.domain import names, quotas
+from berth.domain import keys, names, quotas
 from berth.domain.errors import InvalidEvent
 from berth.domain.model_events import PREFIX, Outgoing
 from berth.domain.names import BadName, ModelName, VersionName
@@ -35,6 +35,7 @@ MAX_BYTES = 64 * 1024
 KINDS: Mapping[str, CustomerEventKind] = {
     "customer.signed_up": "signed_up",
     "customer.plan_changed": "plan_changed",
+    "customer.keys_changed": "keys_changed",
     "customer.closed": "closed",
     "model.deleted": "model.deleted",
 }
@@ -61,6 +62,7 @@ def customer_event(event: CloudEvent) -> CustomerEvent:
     """Read a customer's event from a Pub/Sub message. Raises InvalidEvent naming what is wrong."""
     message = _message(event)
     body = _json(message)
+    keys.refuse_clear(body)
     revision = body.get("time") if "specversion" in body else None
     payload = body.get("data") if "specversion" in body else body
     if not isinstance(payload, Mapping):
@@ -74,6 +76,7 @@ def customer_event(event: CloudEvent) -> CustomerEvent:
         plan=_text(payload, "plan") if kind in ("signed_up", "plan_changed") else "",
         model=_text(payload, "model") if kind == "model.deleted" else "",
         version=names.version(str(version)) if version is not None else None,
+        keys=keys.told(payload) if kind == "keys_changed" else (),
     )
     if made.plan:
         quotas.quota(made.plan)

@@ -179,6 +179,8 @@ def _accounts(told, stored):
         if event.kind == "signed_up":
             home = stored[name].home_shard if name in stored else "?"
             found[name] = accounts.signed_up(known, event, home_shard=home, now=NEVER)
+        elif event.kind == "keys_changed":
+            found[name] = accounts.keys_changed(known, event)
         elif event.kind == "closed":
             found[name] = accounts.closed(known, event, now=NEVER)
     return found
@@ -187,6 +189,7 @@ def _accounts(told, stored):
 def _under(model, account, told):
     """A model's document with the account's state and its deletion taken from the events alone."""
     blank = {"closed": False, "account_revision": "", "deleted_revision": ""}
+    blank |= {"plan": "", "plan_revision": "", "keys": (), "keys_revision": ""}
     model = model.model_copy(update={"wants": model.wants.model_copy(update=blank)})
     for event in told:
         if event.kind == "model.deleted" and (event.customer, event.model) == (

@@ -19,6 +19,7 @@ _SCALARS = (
                 "standard",
             ),
             *("2026-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"),
+            *("customer.keys_changed", "0a" * 32, "berth_acme_" + "A" * 43),
             *("customer.closed", "dev.berth.customer.closed", "OBJECT_FINALIZE", "1", "1" * 40),
         ]
     ),
@@ -26,7 +27,7 @@ _SCALARS = (
 _EVENT_KEYS = st.sampled_from(
     [
         *("specversion", "type", "time", "data", "customer", "model", "version", "plan", "shard"),
-        *("answer", "reason", "sweep", "id", "source"),
+        *("answer", "reason", "sweep", "id", "source", "keys"),
     ]
 )
 _JSON = st.recursive(
@@ -69,6 +70,7 @@ _NOTIFICATION = {
 _TOLD = (
     {"type": "customer.signed_up", "customer": "acme", "plan": "free"},
     {"type": "model.deleted", "customer": "acme", "model": "digits", "version": 3},
+    {"type": "customer.keys_changed", "customer": "acme", "keys": ["0a" * 32, "1b" * 32]},
     {"customer": "acme", "model": "digits", "version": 3},
     {"answer": "a/b/c.status.json", "reason": "no"},
     {"shard": "shard-0"},

@@ -35,7 +35,7 @@ TIMES = {
 }
 COUNTS = {"generation", "source_generation", "document", "said"}
 REVISIONS = {"plan_revision", "state_revision", "account_revision", "deleted_revision"}
-REVISIONS |= {"erased_revision"}
+REVISIONS |= {"erased_revision", "keys_revision"}
 
 
 def facts(fleet, alike=()):

@@ -52,6 +52,10 @@ def plan_changed(fleet):
     fleet.say("plan_changed", plan="enterprise")
 
 
+def new_keys(fleet, numbers=()):
+    fleet.say("keys_changed", keys=[f"{number:064x}" for number in numbers])
+
+
 def forget_model(fleet):
     fleet.say("model.deleted", model="digits")
 
@@ -204,6 +208,11 @@ STORIES = (
     Story("two uploads, judged one at a time", after(sign_up_free), (two_at_once,)),
     Story("an upload that waits for its turn", after(sign_up_free), (a_dead_judge, upload(1))),
     Story("a change of plan", SERVING, (plan_changed,)),
+    Story(
+        "keys are changed, and taken back",
+        SERVING,
+        (functools.partial(new_keys, numbers=(1, 2)), upload(2), new_keys),
+    ),
     Story("a closed account", SERVING, (close,)),
     Story("closed, and signed up again", SERVING, (close, sign_up)),
     Story("a deleted model", TWO, (forget_model,)),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from berth.app import control, owning, rooms
 from berth.domain import accounts, documents, names, placement
-from berth.domain.documents import AdmittedVersion, Customer, Model, Template, Wants
+from berth.domain.documents import AdmittedVersion, Customer, Model, Template
 from berth.domain.errors import Unavailable
 from berth.domain.model_events import TrainingRequested
 from berth.domain.names import ModelName, VersionName
@@ -34,7 +34,9 @@ class OnCustomerEvent:
         if event.kind == "signed_up":
             return self._signed_up(event)
         if event.kind == "plan_changed":
-            return self._plan_changed(event)
+            return self._told(event, accounts.plan_changed)
+        if event.kind == "keys_changed":
+            return self._told(event, accounts.keys_changed)
         if event.kind == "closed":
             return self._closed(event)
         return self._forget(event)
@@ -88,7 +90,7 @@ class OnCustomerEvent:
             model=name.model,
             base_path=f"templates/{names.STARTER}",
             versions={1: starter},
-            wants=Wants(account_revision=account.state_revision),
+            wants=accounts.wants(account),
             shard=account.home_shard,
         )
 
@@ -112,16 +114,21 @@ class OnCustomerEvent:
                 found.add(subject)
         return tuple(sorted(found))
 
-    def _plan_changed(self, event: CustomerEvent) -> Outcome:
-        held = control.change(
+    def _told(
+        self, event: CustomerEvent, change: Callable[[Customer, CustomerEvent], Customer]
+    ) -> Outcome:
+        """Keep what an account is told, and bring its models under it: routers learn it from them."""
+        account = control.change(
             self.control,
             documents.customer_name(event.customer),
             Customer,
-            lambda known: None if known is None else accounts.plan_changed(known, event),
-        )
-        if held.document is None:
+            lambda known: None if known is None else change(known, event),
+        ).document
+        if account is None:
             raise Unavailable(f"{event.customer} has not signed up yet")
-        return Outcome("changed", reason=f"plan {held.document.plan}")
+        shards = self._follow(event.customer)
+        self.outbox.request_shards(*shards)
+        return Outcome("changed", reason=f"plan {account.plan}, {len(account.keys)} keys")
 
     def _closed(self, event: CustomerEvent) -> Outcome:
         account = control.change(
@@ -176,6 +183,6 @@ def _empty(name: ModelName, account: Customer) -> Model:
         customer=name.customer,
         model=name.model,
         base_path=name.folder.rstrip("/"),
-        wants=Wants(account_revision=account.state_revision),
+        wants=accounts.wants(account),
         shard=account.home_shard,
     )

@@ -8,7 +8,7 @@ import structlog
 
 from berth.app import owning, rooms
 from berth.domain import accounts, placement
-from berth.domain.documents import AdmittedVersion, Customer, Footprint, Model, Wants
+from berth.domain.documents import AdmittedVersion, Customer, Footprint, Model
 from berth.domain.errors import Unavailable
 from berth.domain.names import ModelName, VersionName
 from berth.domain.placement import Decision, Room, Wanted
@@ -59,7 +59,7 @@ class Placing:
                 model=version.model.model,
                 base_path=version.model.folder.rstrip("/"),
                 versions={version.number: admitted},
-                wants=Wants(account_revision=account.state_revision),
+                wants=accounts.wants(account),
                 shard=shard,
                 placed=placed,
             )

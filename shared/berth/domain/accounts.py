@@ -4,6 +4,7 @@ Each field keeps the newest revision applied and ignores older ones; the same ev
 nothing. When Berth learned of something is noted by whoever writes it first.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from berth.domain import quotas
@@ -43,6 +44,13 @@ def plan_changed(known: Customer, event: CustomerEvent) -> Customer:
     return _plan(known, event)
 
 
+def keys_changed(known: Customer, event: CustomerEvent) -> Customer:
+    """Return the account after its keys were replaced: the event lists all of them."""
+    if event.revision <= known.keys_revision:
+        return known
+    return known.model_copy(update={"keys": event.keys, "keys_revision": event.revision})
+
+
 def closed(known: Customer, event: CustomerEvent, *, now: datetime) -> Customer:
     """Return the account after it was closed."""
     return _state(known, event, "closed", now)
@@ -52,13 +60,17 @@ def erased(known: Customer, *, grace_seconds: int, now: datetime) -> Customer:
     """Return the account with its erasure decided, where it was closed, and known to be, for long enough.
 
     This one write decides for all its models: before it a sign-up restores everything, after it nothing.
+    Keys from before the closing go with it.
     """
     if known.state != "closed" or leaving(known):
         return known
     since = [datetime.fromisoformat(at) for at in (known.state_revision, known.state_learned) if at]
     if now - max(since) < timedelta(seconds=grace_seconds):
         return known
-    return known.model_copy(update={"erased_revision": known.state_revision, "emptied": False})
+    update: dict[str, object] = {"erased_revision": known.state_revision, "emptied": False}
+    if known.keys_revision <= known.state_revision:
+        update |= {"keys": (), "keys_revision": known.state_revision}
+    return known.model_copy(update=update)
 
 
 def leaving(known: Customer) -> bool:
@@ -95,6 +107,10 @@ def forgotten(model: Model, until: str) -> Wants:
         deleted_versions={**known, **late},
         closed=wants.closed,
         account_revision=wants.account_revision,
+        plan=wants.plan,
+        plan_revision=wants.plan_revision,
+        keys=wants.keys if wants.keys_revision > until else (),
+        keys_revision=wants.keys_revision,
     )
 
 
@@ -134,20 +150,38 @@ def noted(model: Model | None, *, at: str) -> Model | None:
     return model.model_copy(update={"versions": {**model.versions, **gone}}) if gone else model
 
 
+def wants(account: Customer) -> Wants:
+    """Return the wishes of a new model of an account."""
+    return Wants(
+        account_revision=account.state_revision,
+        plan=account.plan,
+        plan_revision=account.plan_revision,
+        keys=account.keys,
+        keys_revision=account.keys_revision,
+    )
+
+
 def under(model: Model, account: Customer) -> Model:
-    """Return a model's document under its account as it is now: closing retires, reopening restores.
+    """Return a model's document under its account as it is now: closing retires, reopening restores,
+    plan and keys are the account's.
 
     What is of before an erasure does not come back with the account.
     """
-    if model.wants.account_revision >= account.state_revision:
-        return model
-    closed = account.state == "closed"
-    if model.wants.account_revision <= account.erased_revision != "":
-        model = model.model_copy(update={"wants": forgotten(model, account.erased_revision)})
-    return _wants(model, {"closed": closed, "account_revision": account.state_revision})
+    if model.wants.account_revision < account.state_revision:
+        if model.wants.account_revision <= account.erased_revision != "":
+            model = model.model_copy(update={"wants": forgotten(model, account.erased_revision)})
+        closed = account.state == "closed"
+        model = _wants(model, {"closed": closed, "account_revision": account.state_revision})
+    if model.wants.plan_revision < account.plan_revision:
+        plan = {"plan": account.plan, "plan_revision": account.plan_revision}
+        model = _wants(model, plan)
+    if model.wants.keys_revision < account.keys_revision:
+        update = {"keys": account.keys, "keys_revision": account.keys_revision}
+        model = _wants(model, update)
+    return model
 
 
-def _wants(model: Model, update: dict[str, object]) -> Model:
+def _wants(model: Model, update: Mapping[str, object]) -> Model:
     return model.model_copy(update={"wants": model.wants.model_copy(update=update)})
 
 

@@ -45,7 +45,7 @@ class Customer(Document):
 
     `state_learned` is when Berth first knew of the state. `erased_revision` is the newest closing whose
     erasure was decided: from then on a sign-up begins anew; `emptied`, that all of that erasure is done
-    but for the bytes.
+    but for the bytes. `keys` are the SHA-256 digests of the customer's keys.
     """
 
     customer: str
@@ -57,6 +57,8 @@ class Customer(Document):
     state_learned: str = ""
     erased_revision: str = ""
     emptied: bool = False
+    keys: tuple[str, ...] = ()
+    keys_revision: str = ""
 
 
 class AdmittedVersion(Document):
@@ -84,7 +86,8 @@ class Wants(Document):
 
     A deletion takes what was uploaded until its revision: of the whole model (`deleted_revision`),
     or of one version (`deleted_versions`), known here or not yet. `closed` is the account's state as
-    of `account_revision`. Nothing here depends on the order in which it was learnt.
+    of `account_revision`, its plan and its keys follow in the same way. Nothing here depends on the
+    order in which it was learnt.
 
     `canary` maps a version to its percentage of the requests that name none, `labels` names versions.
     """
@@ -98,6 +101,10 @@ class Wants(Document):
     deleted_versions: dict[int, str] = {}
     closed: bool = False
     account_revision: str = ""
+    plan: str = ""
+    plan_revision: str = ""
+    keys: tuple[str, ...] = ()
+    keys_revision: str = ""
 
 
 class Model(Document):
@@ -159,6 +166,8 @@ class Projection(Document):
     leaving: bool = False
     canary: dict[int, int] = {}
     labels: dict[str, int] = {}
+    plan: str = ""
+    keys: tuple[str, ...] = ()
 
     def seen_by(self, shard: str, *, home: str) -> "Projection":
         """Return it as one of the model's shards sees it; `home` is the one that serves it."""
@@ -202,6 +211,8 @@ def project(model: Model, *, generation: int = 0) -> Projection:
         document=generation,
         canary=canary,
         labels=labels,
+        plan=wants.plan,
+        keys=wants.keys,
     )
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 from berth.domain.names import BadName, ModelName, VersionName
 
 Subject = VersionName | ModelName | BadName
-CustomerEventKind = Literal["signed_up", "plan_changed", "closed", "model.deleted"]
+CustomerEventKind = Literal["signed_up", "plan_changed", "keys_changed", "closed", "model.deleted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,10 @@ class FleetTick:
 
 @dataclass(frozen=True, slots=True)
 class CustomerEvent:
-    """Something happened to a customer. `revision` (RFC 3339, UTC) orders events about one customer."""
+    """Something happened to a customer. `revision` (RFC 3339, UTC) orders events about one customer.
+
+    `keys` are the SHA-256 digests of all keys that the customer has from then on.
+    """
 
     kind: CustomerEventKind
     customer: str
@@ -52,3 +55,4 @@ class CustomerEvent:
     plan: str = ""
     model: str = ""
     version: int | None = None
+    keys: tuple[str, ...] = ()

@@ -162,6 +162,8 @@ def _route(
     waits = not versions and not projection.retired
     return route.model_copy(
         update={
+            "plan": projection.plan,
+            "keys": projection.keys,
             "document": projection.document,
             "arriving": projection.arriving,
             "reason": _reason(record) if waits else "",

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from berth.domain import canonical, documents
+from berth.domain import canonical, documents, keys, quotas
 from berth.domain.documents import Shard
 from berth.domain.errors import Damaged
 from infra.functions import ROOT
@@ -84,6 +84,8 @@ def test_a_projection_of_the_largest_model_fits_into_metadata():
             keep=8,
             canary={10**15 - 998: 100},
             labels={f"{n}" * 32: 10**15 - 990 - n for n in range(8)},
+            plan=max(quotas.PLANS, key=len),
+            keys=tuple(f"{n}" * 64 for n in range(keys.MAX_KEYS)),
         ),
     )
     seen = documents.project(model, generation=2**63).seen_by("shard-1", home="shard-0")
