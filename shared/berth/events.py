@@ -77,12 +77,23 @@ def customer_event(event: CloudEvent) -> CustomerEvent:
         model=_text(payload, "model") if kind == "model.deleted" else "",
         version=names.version(str(version)) if version is not None else None,
         keys=keys.told(payload) if kind == "keys_changed" else (),
+        pool=_pool(payload) if kind in ("signed_up", "plan_changed") else None,
     )
     if made.plan:
         quotas.quota(made.plan)
     if made.model:
         names.model(made.customer, made.model)
     return made
+
+
+def _pool(payload: Mapping[str, Any]) -> str | None:
+    """The pool that an event tells, "" for the common one; None where it tells none."""
+    told = payload.get("pool")
+    if told is not None and not (
+        isinstance(told, str) and (not told or names.LABEL.fullmatch(told))
+    ):
+        raise InvalidEvent(f"pool {str(told)[:60]!a} is not a valid name")
+    return told
 
 
 def admission_request(event: CloudEvent) -> AdmissionRequest:

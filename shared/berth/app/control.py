@@ -75,6 +75,7 @@ def write(
         metadata = documents.project(document).metadata() | {
             "shard": document.shard,
             "target": document.target or "",
+            "pool": document.wants.pool,
             "move": document.move.metadata() if document.move else "",
             "versions": str(len(document.versions)),
             "deleted": str(len(document.versions) - len(document.present)),

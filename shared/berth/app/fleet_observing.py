@@ -80,5 +80,6 @@ def _row(stat: ObjectStat) -> ModelRow:
         shards=tuple(place for place in places if place),
         projection=Projection.from_metadata(stat.metadata, document=stat.generation),
         vacant=stat.metadata.get("versions") == "0",
+        pool=stat.metadata.get("pool", ""),
         move=Move.decode(moved) if (moved := stat.metadata.get("move", "")) else None,
     )

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from berth.app import control, owning, rooms
 from berth.domain import accounts, documents, names, placement
-from berth.domain.documents import AdmittedVersion, Customer, Model, Template
-from berth.domain.errors import Unavailable
+from berth.domain.documents import AdmittedVersion, Customer, Model, Policy, Template
+from berth.domain.errors import InvalidEvent, Unavailable
 from berth.domain.model_events import TrainingRequested
 from berth.domain.names import ModelName, VersionName
 from berth.domain.outcome import Outcome
@@ -27,14 +27,16 @@ class OnCustomerEvent:
     clock: Clock
 
     def handle(self, event: CustomerEvent) -> Outcome:
-        """Raises InvalidEvent for an unknown plan, Unavailable while there is no shard.
+        """Raises InvalidEvent for an unknown plan or pool, Unavailable while there is no shard.
 
         What is told of a customer before the sign-up waits for it: Unavailable too.
         """
         if event.kind == "signed_up":
             return self._signed_up(event)
         if event.kind == "plan_changed":
-            return self._told(event, accounts.plan_changed)
+            self._require_pool(event)
+            change = functools.partial(accounts.plan_changed, home_shard=self._home(event))
+            return self._told(event, change)
         if event.kind == "keys_changed":
             return self._told(event, accounts.keys_changed)
         if event.kind == "closed":
@@ -42,6 +44,7 @@ class OnCustomerEvent:
         return self._forget(event)
 
     def _signed_up(self, event: CustomerEvent) -> Outcome:
+        self._require_pool(event)
         home = self._home(event)
         account = control.change(
             self.control,
@@ -64,14 +67,28 @@ class OnCustomerEvent:
         )
 
     def _home(self, event: CustomerEvent) -> str:
+        """Return where a customer is at home after an event: where it was, if that is in its pool still."""
         known = control.read(self.control, documents.customer_name(event.customer), Customer)
+        pool = accounts.pool(known.document, event)
         if known.document is not None:
-            return known.document.home_shard
-        choose = functools.partial(placement.home, event.customer)
+            room = rooms.room(self.control, known.document.home_shard)
+            if room is not None and room.pool == pool:
+                return room.shard
+        choose = functools.partial(placement.home, event.customer, pool=pool)
         chosen = choose(rooms.settled(self.control, choose))
         if chosen is None:
-            raise Unavailable("there is no shard yet: the next tick makes the first ones")
+            called = f"pool {pool} has no shard" if pool else "there is no shard"
+            raise Unavailable(f"{called} yet: the next tick makes the first ones")
         return chosen
+
+    def _require_pool(self, event: CustomerEvent) -> None:
+        """Raise InvalidEvent for a pool that the operator's policy does not name."""
+        if event.pool:
+            policy = control.read(self.control, documents.POLICY, Policy).document or Policy()
+            if event.pool not in policy.pools:
+                raise InvalidEvent(
+                    f"there is no pool {event.pool}: {documents.POLICY} does not name it"
+                )
 
     def _start(self, name: ModelName, account: Customer) -> tuple[str, ...]:
         """Give the customer the starter model, served in place from the templates folder."""

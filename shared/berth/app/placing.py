@@ -75,17 +75,22 @@ class Placing:
         Raises Unavailable while there is no shard at all.
         """
         wanted = Wanted(
-            name.servable, footprint, home=account.home_shard, held=self._held(name.customer)
+            name.servable,
+            footprint,
+            home=account.home_shard,
+            pool=account.pool,
+            held=self._held(name.customer),
         )
         home = rooms.room(self.control, account.home_shard)
-        if home and not (home.against(footprint) or placement.unwelcome(home, wanted)):
+        ours = home is not None and home.pool == account.pool
+        if home and ours and not (home.against(footprint) or placement.unwelcome(home, wanted)):
             known: tuple[Room, ...] = (home,)
         else:
             known = rooms.settled(self.control, lambda some: placement.place(wanted, some).shard)
         decision = placement.place(wanted, known)
-        shard = decision.shard or placement.emptiest(known)
+        shard = decision.shard or placement.emptiest(known, pool=account.pool)
         if shard is None:
-            raise Unavailable("there is no shard yet: the next tick makes the first ones")
+            raise Unavailable("its pool has no shard yet: the next tick makes the first ones")
         log.info("placed", shard=decision.shard, reason=decision.reason, looked_at=len(known))
         return decision, shard
 

@@ -23,7 +23,7 @@ def time(now: datetime) -> str:
 def signed_up(
     known: Customer | None, event: CustomerEvent, *, home_shard: str, now: datetime
 ) -> Customer:
-    """Return the account after a sign-up. `home_shard` counts only for a new account."""
+    """Return the account after a sign-up, at home on `home_shard`; where it was for ""."""
     quotas.quota(event.plan)
     if known is None:
         return Customer(
@@ -34,14 +34,25 @@ def signed_up(
             state_revision=event.revision,
             home_shard=home_shard,
             state_learned=time(now),
+            pool=event.pool or "",
+            pool_revision=event.revision if event.pool is not None else "",
         )
-    return _state(_plan(known, event), event, "active", now)
+    return _state(_plan(known, event, home_shard), event, "active", now)
 
 
-def plan_changed(known: Customer, event: CustomerEvent) -> Customer:
-    """Return the account after a change of plan."""
+def plan_changed(known: Customer, event: CustomerEvent, *, home_shard: str = "") -> Customer:
+    """Return the account after a change of plan, at home on `home_shard`; where it was for ""."""
     quotas.quota(event.plan)
-    return _plan(known, event)
+    return _plan(known, event, home_shard)
+
+
+def pool(known: Customer | None, event: CustomerEvent) -> str:
+    """Return the pool of an account after a sign-up or a change of plan; "" is the common one. An event that
+    tells none leaves it.
+    """
+    if event.pool is None or (known is not None and event.revision <= known.pool_revision):
+        return known.pool if known is not None else ""
+    return event.pool
 
 
 def keys_changed(known: Customer, event: CustomerEvent) -> Customer:
@@ -111,6 +122,8 @@ def forgotten(model: Model, until: str) -> Wants:
         plan_revision=wants.plan_revision,
         keys=wants.keys if wants.keys_revision > until else (),
         keys_revision=wants.keys_revision,
+        pool=wants.pool,
+        pool_revision=wants.pool_revision,
     )
 
 
@@ -158,12 +171,14 @@ def wants(account: Customer) -> Wants:
         plan_revision=account.plan_revision,
         keys=account.keys,
         keys_revision=account.keys_revision,
+        pool=account.pool,
+        pool_revision=account.pool_revision,
     )
 
 
 def under(model: Model, account: Customer) -> Model:
     """Return a model's document under its account as it is now: closing retires, reopening restores,
-    plan and keys are the account's.
+    plan, keys and pool are the account's.
 
     What is of before an erasure does not come back with the account.
     """
@@ -178,6 +193,9 @@ def under(model: Model, account: Customer) -> Model:
     if model.wants.keys_revision < account.keys_revision:
         update = {"keys": account.keys, "keys_revision": account.keys_revision}
         model = _wants(model, update)
+    if model.wants.pool_revision < account.pool_revision:
+        update = {"pool": account.pool, "pool_revision": account.pool_revision}
+        model = _wants(model, update)
     return model
 
 
@@ -185,10 +203,16 @@ def _wants(model: Model, update: Mapping[str, object]) -> Model:
     return model.model_copy(update={"wants": model.wants.model_copy(update=update)})
 
 
-def _plan(known: Customer, event: CustomerEvent) -> Customer:
-    if event.revision <= known.plan_revision:
-        return known
-    return known.model_copy(update={"plan": event.plan, "plan_revision": event.revision})
+def _plan(known: Customer, event: CustomerEvent, home_shard: str) -> Customer:
+    update: dict[str, object] = {
+        "pool": pool(known, event),
+        "home_shard": home_shard or known.home_shard,
+    }
+    if event.pool is not None:
+        update["pool_revision"] = max(event.revision, known.pool_revision)
+    if event.revision > known.plan_revision:
+        update |= {"plan": event.plan, "plan_revision": event.revision}
+    return known.model_copy(update=update)
 
 
 def _state(known: Customer, event: CustomerEvent, state: str, now: datetime) -> Customer:

@@ -59,6 +59,8 @@ class Customer(Document):
     emptied: bool = False
     keys: tuple[str, ...] = ()
     keys_revision: str = ""
+    pool: str = ""
+    pool_revision: str = ""
 
 
 class AdmittedVersion(Document):
@@ -86,7 +88,7 @@ class Wants(Document):
 
     A deletion takes what was uploaded until its revision: of the whole model (`deleted_revision`),
     or of one version (`deleted_versions`), known here or not yet. `closed` is the account's state as
-    of `account_revision`, its plan and its keys follow in the same way. Nothing here depends on the
+    of `account_revision`; its plan, its keys and its pool follow in the same way. Nothing here depends on the
     order in which it was learnt.
 
     `canary` maps a version to its percentage of the requests that name none, `labels` names versions.
@@ -105,6 +107,8 @@ class Wants(Document):
     plan_revision: str = ""
     keys: tuple[str, ...] = ()
     keys_revision: str = ""
+    pool: str = ""
+    pool_revision: str = ""
 
 
 class Model(Document):

@@ -46,7 +46,8 @@ class FleetTick:
 class CustomerEvent:
     """Something happened to a customer. `revision` (RFC 3339, UTC) orders events about one customer.
 
-    `keys` are the SHA-256 digests of all keys that the customer has from then on.
+    `keys` are the SHA-256 digests of all keys that the customer has from then on. `pool` is None where the
+    event says nothing of it.
     """
 
     kind: CustomerEventKind
@@ -56,3 +57,4 @@ class CustomerEvent:
     model: str = ""
     version: int | None = None
     keys: tuple[str, ...] = ()
+    pool: str | None = None
