@@ -1,6 +1,7 @@
 """`python -m tests.bench [NAME ...]`: measures, and writes docs/bench.json and docs/bench.md.
 
-With names (served, burst, idle, imports) only those are measured, and only printed.
+With names (served, burst, idle, imports) only those are measured, and only printed. `burst=1000` is a
+burst of as many sign-ups and uploads; 100 where nothing is said.
 """
 
 import json
@@ -27,7 +28,8 @@ PARTS = ("imports", "served", "burst", "idle")
 
 
 def main() -> int:
-    chosen = tuple(sys.argv[1:]) or PARTS
+    chosen = tuple(word.partition("=")[0] for word in sys.argv[1:]) or PARTS
+    sizes = {name: int(size) for name, _, size in (w.partition("=") for w in sys.argv[1:]) if size}
     if unknown := set(chosen) - set(PARTS):
         print(f"no such bench: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
         return 2
@@ -38,7 +40,7 @@ def main() -> int:
         if "imports" in chosen:
             results["imports"] = _told("imports", lambda: imports.measure(scratch))
         if set(chosen) - {"imports"}:
-            results |= _on_a_stack(scratch / "stack", chosen)
+            results |= _on_a_stack(scratch / "stack", chosen, sizes)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     results["load_after"] = round(os.getloadavg()[0], 2)
@@ -52,16 +54,22 @@ def main() -> int:
     return 0
 
 
-def _on_a_stack(folder: Path, chosen: tuple[str, ...]) -> dict[str, Any]:
+def _on_a_stack(folder: Path, chosen: tuple[str, ...], sizes: dict[str, int]) -> dict[str, Any]:
     options = Options(owner=os.getpid(), log_requests=True)
     results = {}
     with stack.start(folder, options, say=_say) as running:
         os.environ.update(running.environment)
         fleet = Fleet(running.environment)
         until("two replicas of two shards", lambda: len(fleet.replicas.ready()) >= 4)
-        for name, module in (("served", served), ("burst", burst), ("idle", idle)):
+        count = sizes.get("burst", burst.COUNT)
+        measures = {
+            "served": lambda: served.measure(running, fleet),
+            "burst": lambda: burst.measure(running, fleet, count=count),
+            "idle": lambda: idle.measure(running, fleet),
+        }
+        for name, measure in measures.items():
             if name in chosen:
-                results[name] = _told(name, lambda module=module: module.measure(running, fleet))
+                results[name] = _told(name, measure)
         results["died"] = running.notes
         fleet.replicas.close()
     return results

@@ -1,18 +1,27 @@
-"""`python -m tests.simulation [placement] [tick]`: simulates, and writes docs/performance.md and its plots."""
+"""`python -m tests.simulation [placement] [tick] [stack] [burst] [loop] [SIZE ...]`: simulates, and writes
+docs/performance.md and its plots. Sizes are for bursts and loops; none: those of the table.
+"""
 
 import os
 import sys
 import time
 from collections.abc import Callable
 
-from tests.simulation import compare, report, svg, tick
+from tests.simulation import compare, growing, report, stack, svg, tick
 
 PHASES = ("growth", "churn", "decline", "freed")
 
 
 def main() -> int:
-    parts: dict[str, Callable[[], str]] = {"placement": placement, "tick": ticks}
-    chosen = sys.argv[1:] or list(parts)
+    sizes = [int(word) for word in sys.argv[1:] if word.isdigit()]
+    parts: dict[str, Callable[[], str]] = {
+        "placement": placement,
+        "tick": ticks,
+        "stack": against_the_stack,
+        "burst": lambda: growing.bursts(sizes or growing.BURSTS),
+        "loop": lambda: growing.loops(sizes or growing.LOOPS),
+    }
+    chosen = [word for word in sys.argv[1:] if not word.isdigit()] or list(parts)
     if unknown := set(chosen) - set(parts):
         print(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(parts)}")
         return 2
@@ -20,7 +29,8 @@ def main() -> int:
         began = time.monotonic()
         text = parts[part]()
         took = f"{time.monotonic() - began:.0f} s on {os.cpu_count()} processors"
-        report.write(part, f"`make simulate ONLY={part}`, {took}.\n\n{text}")
+        given = " ".join([part, *map(str, sizes)])
+        report.write(part, f'`make simulate ONLY="{given}"`, {took}.\n\n{text}')
         print(f"{part}: {took}", flush=True)
     return 0
 
@@ -70,6 +80,11 @@ def placement() -> str:
         svg.plot("Shards used (seed 7)", lines, x="events: growth, churn, decline", y="shards"),
     )
     return f"{used}\n\n{moved}\n\n{shown}"
+
+
+def against_the_stack() -> str:
+    """Seconds measured and simulated."""
+    return report.table(("what", "stack, s", "simulated, s"), stack.rows())
 
 
 def ticks() -> str:

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
+from types import ModuleType
 
 from berth import app
 
@@ -135,12 +136,17 @@ class Pool:
         )
 
 
+def pooling() -> list[ModuleType]:
+    """The application's modules that use pools of threads."""
+    found = pkgutil.iter_modules(app.__path__, "berth.app.")
+    modules = [importlib.import_module(one.name) for one in found]
+    return [module for module in modules if hasattr(module, "ThreadPoolExecutor")]
+
+
 def pools_in_simulated_time() -> None:
     """Give the application pools of this kind, for the rest of this program."""
-    for found in pkgutil.iter_modules(app.__path__, "berth.app."):
-        module = importlib.import_module(found.name)
-        if hasattr(module, "ThreadPoolExecutor"):
-            module.ThreadPoolExecutor = Pool
+    for module in pooling():
+        module.ThreadPoolExecutor = Pool
 
 
 class ProcessClock:

@@ -45,8 +45,8 @@ class Found:
     fullest: float = 0.0
     most_models: int = 0
     moved: int = 0
-    moved_bytes: int = 0
     took: float = 0.0
+    cpu: float = 0.0
     peak_mib: float = 0.0
 
 
@@ -111,17 +111,18 @@ class Life:
             self.fleet.cluster.stir(shard)
 
 
-def run(models: int, *, minutes: int = MINUTES, seed: int = 1) -> Found:
+def run(models: int, *, minutes: int = MINUTES, settle: float = SETTLE, seed: int = 1) -> Found:
     """Fill, settle, live some minutes, drain."""
-    structlog.configure(processors=[_dropped])
+    structlog.configure(processors=[dropped])
     kernel.pools_in_simulated_time()
-    began, found = time.monotonic(), Found(models, minutes=minutes)
+    began, computed = time.monotonic(), time.process_time()
+    found = Found(models, minutes=minutes)
     fleet = Fleet(FIRST)
     names = prefilled.fill(fleet, models, seed=seed)
     life = Life(fleet, names, seed)
     fleet.tick()
-    fleet.kernel.run(SETTLE)
-    before = _state(fleet)
+    fleet.kernel.run(settle)
+    before, placed = _state(fleet), _places(fleet)
     found.idle_writes = _idle_writes(fleet)
     began_at = fleet.kernel.time
     for _ in range(minutes):
@@ -137,14 +138,20 @@ def run(models: int, *, minutes: int = MINUTES, seed: int = 1) -> Found:
             found.lost.append(f"{name}/{number}")
         elif at is not None:
             found.served.setdefault(kind, []).append(at - sent)
+    moved = [name for name, shard in _places(fleet).items() if placed.get(name, shard) != shard]
+    found.moved = len(moved)
     found.writes = dict(_state(fleet) - before)
     found.busiest = fleet.control.busiest(began_at)
     found.calls, found.retried = dict(fleet.calls), dict(fleet.retried)
     found.shards = len(fleet.cluster.shards)
     found.replicas = len(fleet.servers.by_address)
-    found.took = time.monotonic() - began
+    found.took, found.cpu = time.monotonic() - began, time.process_time() - computed
     found.peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return found
+
+
+def _places(fleet: Fleet) -> dict[str, str]:
+    return {stat.name: stat.metadata["shard"] for stat in fleet.control.list("models/")}
 
 
 def _state(fleet: Fleet) -> Counter[str]:
@@ -176,5 +183,5 @@ def _sizes(fleet: Fleet, held):
         yield fleet.footprints.get(f"{path}/{number}/", streams.STARTER)
 
 
-def _dropped(*_):
+def dropped(*_):
     raise structlog.DropEvent
