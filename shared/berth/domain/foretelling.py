@@ -6,7 +6,6 @@ loading (domain/loads.py). Dollars are the difference a month at list prices; nu
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import Literal
 
 from berth.domain.canonical import Document
@@ -91,27 +90,6 @@ UNKNOWN = (
     "how long nodes and pods take to start",
     "what each shard's own pass does: ask for the plan of a shard",
 )
-
-
-def told(
-    steps: Sequence[Step],
-    *,
-    at: datetime,
-    basis: Basis | None,
-    blocked: str = "",
-    late: tuple[str, ...] = (),
-) -> Foretold:
-    """Return the document of these steps."""
-    return Foretold(
-        at=at.isoformat(timespec="seconds"),
-        steps=tuple(steps[:SHOWN_STEPS]),
-        left_out=max(0, len(steps) - SHOWN_STEPS),
-        totals=totals(steps),
-        blocked=blocked,
-        late=late,
-        unknown=UNKNOWN,
-        basis=basis,
-    )
 
 
 def totals(steps: Sequence[Step]) -> Totals:

@@ -34,12 +34,14 @@ class Rates:
 class Scene:
     """A look at the fleet, the plan made from it, and what else its cost is told from.
 
-    `rows` are the models by name, `placed` by shard; `statuses` those of the shards in `touched`.
+    `shapes` are those of all shards, new ones too; `rows` the models by name, `placed` by shard; `statuses`
+    those of the shards in `touched`.
     """
 
     seen: FleetView
     made: FleetPlan
     rates: Rates
+    shapes: Mapping[str, Shard]
     rows: Mapping[str, ModelRow]
     placed: Mapping[str, Sequence[ModelRow]]
     statuses: Mapping[str, ShardStatus]
@@ -54,14 +56,29 @@ def foretell(
         for shard in row.shards:
             placed[shard].append(row)
     rows = {row.servable: row for row in seen.models}
-    scene = Scene(seen, made, rates, rows, placed, statuses)
+    new = {creation.shard.shard: creation.shard for creation in made.create}
+    scene = Scene(seen, made, rates, {**new, **seen.shards}, rows, placed, statuses)
     steps = [step for teller in TELLERS.values() for step in teller(scene)]
-    return foretelling.told(
-        steps,
-        at=seen.now,
-        basis=foretelling.basis(rates.prices, rates.machine),
+    shown = foretelling.SHOWN_STEPS
+    return Foretold(
+        at=seen.now.isoformat(timespec="seconds"),
+        steps=tuple(steps[:shown]),
+        left_out=max(0, len(steps) - shown),
+        totals=foretelling.totals(steps),
         blocked="; ".join(word for word in (made.blocked, *made.short, made.moves.waits) if word),
         late=made.late,
+        unknown=(*foretelling.UNKNOWN, *_guessed(scene, steps)),
+        basis=foretelling.basis(rates.prices, rates.machine),
+    )
+
+
+def _guessed(scene: Scene, steps: Iterable[Step]) -> tuple[str, ...]:
+    """Say of which pools the price is that of other nodes: nobody tells us what a pool's own cost."""
+    pools = {scene.shapes[step.shard].pool for step in steps if step.dollars_a_month}
+    machine = scene.rates.machine
+    return tuple(
+        f"what the nodes of pool {pool} cost: its shards are counted as on {machine}"
+        for pool in sorted(pools - {""})
     )
 
 
@@ -226,8 +243,6 @@ def _loading(
 
 
 def _replicas(scene: Scene, shard: str) -> int:
-    """How many replicas a shard has, or will have; a new one too."""
-    made = (creation.shard for creation in scene.made.create if creation.shard.shard == shard)
-    summary, shape = scene.seen.summaries.get(shard), scene.seen.shards.get(shard, next(made, None))
-    known = summary.replicas if summary else 0
-    return max(known, shape.replicas_min if shape else 0)
+    """How many replicas a shard has, or will have."""
+    summary, shape = scene.seen.summaries.get(shard), scene.shapes.get(shard)
+    return max(summary.replicas if summary else 0, shape.replicas_min if shape else 0)

@@ -160,6 +160,16 @@ def test_a_pool_that_may_not_grow_says_what_it_is_held_back_from():
     assert "Held back: " in told(world)
 
 
+def test_of_a_pool_it_says_that_its_price_is_that_of_other_nodes():
+    world = worlds.fresh(shards=1)
+    world.policy(pools={"gold": {"min_shards": 1}})
+    (step,) = plan(world)["steps"]
+    assert (step["kind"], step["dollars_a_month"]) == ("create", round(2 * REPLICA, 2))
+    assert "what the nodes of pool gold cost: its shards are counted as on e2-highmem-4" in (
+        told(world)
+    )
+
+
 def test_a_machine_without_a_price_leaves_the_money_open(monkeypatch):
     world = World(shards=1)
     rates = foretold_steps.Rates(world.status.foretelling.rates.prices, "n2-standard-8", 50)
