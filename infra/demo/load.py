@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +26,7 @@ class Load(Paced):
     body: bytes
     targets: Targets
     check: Check
+    headers: Mapping[str, str] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
     answered: Counter[str] = field(default_factory=Counter)
 
@@ -45,7 +46,7 @@ class Load(Paced):
         target = targets[turn % len(targets)]
         url = f"{target.url}/v1/models/{self.servable}:predict"
         try:
-            answer = session.post(url, data=self.body, timeout=30)
+            answer = session.post(url, data=self.body, headers=self.headers, timeout=30)
             right = answer.status_code == 200 and self.check(answer.json())
         except (requests.RequestException, ValueError) as error:
             self._fail(f"{target.name}: {type(error).__name__}: {error}")

@@ -252,7 +252,13 @@ STORIES = (
         (forget_two,),
     ),
     Story("a model moves", PAIR, (wanted_elsewhere, a_minute)),
-    Story("a version comes while its model moves", PAIR, (wanted_elsewhere, upload(2))),
+    Story(
+        "a version comes while its model moves",
+        PAIR,
+        (wanted_elsewhere, upload(2)),
+        alike=("acme.digits",),
+        in_turn=True,
+    ),
     Story(
         "a model is deleted while it moves", PAIR, (wanted_elsewhere, forget_model), in_turn=True
     ),

@@ -1,7 +1,9 @@
 """An outside client of a stack that is up, for the end-to-end tests: what customers and operators see."""
 
+import hashlib
 import json
 import math
+import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -130,6 +132,13 @@ class Outside:
         until(f"{customer} has an account", lambda: self.account(customer) is not None)
         return customer
 
+    def key(self, customer):
+        """Give a customer a key for the router; return the header that callers send."""
+        key = f"berth_{customer}_{secrets.token_urlsafe(32)}"
+        known = [hashlib.sha256(key.encode()).hexdigest()]
+        self.customer_event("customer.keys_changed", customer, keys=known)
+        return {"Authorization": f"Bearer {key}"}
+
     def account(self, customer):
         blob = self.fleet.control.get_blob(f"customers/{customer}.json")
         return json.loads(blob.download_as_bytes()) if blob is not None else None
@@ -210,7 +219,7 @@ class Outside:
         return verdict
 
     @contextmanager
-    def load(self, servable, answers, rate=63.0, targets=None) -> Iterator[Load]:
+    def load(self, servable, answers, rate=63.0, targets=None, headers=None) -> Iterator[Load]:
         """Predict steadily before, during and after the block; not one may fail, retrying nothing.
 
         `targets` gives the replicas to ask, those of the model's shard of now if it is not given.
@@ -224,7 +233,8 @@ class Outside:
             return self.fleet.replicas.ready(shard)
 
         body = json.dumps(QUESTION).encode()
-        with Load(servable, body, targets or there, right, rate=rate) as load:
+        asked = targets or there
+        with Load(servable, body, asked, right, headers or {}, rate=rate) as load:
             until("the load runs", lambda: load.sent > rate)
             yield load
             sent = load.sent
