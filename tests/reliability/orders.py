@@ -52,6 +52,7 @@ INTERLEAVED = (
     "a version comes while its model moves",
     "a model is deleted while it moves",
     "a shard drains",
+    "a shard is given back",
 )
 
 

@@ -180,6 +180,20 @@ def drain(fleet):
     fleet.send_tick()
 
 
+def fewer_shards(fleet):
+    """One shard is enough now."""
+    fleet.policy(common={"min_shards": 1})
+
+
+def with_a_pool(fleet):
+    fleet.policy(pools={"gold": {}})
+    fleet.pass_time(60)
+
+
+def into_the_pool(fleet):
+    fleet.say("plan_changed", plan="standard", pool="gold")
+
+
 def a_minute(fleet):
     fleet.pass_time(60)
 
@@ -267,6 +281,16 @@ STORIES = (
     ),
     Story("a move that is given up", PAIR, (wanted_where_it_breaks, a_minute)),
     Story("a shard drains", PAIR, (drain, a_minute, a_minute)),
+    Story(
+        "a shard is given back",
+        after(sign_up, upload(1), shards=2),
+        (fewer_shards, *[a_minute] * 4),
+    ),
+    Story(
+        "a customer moves to a pool",
+        after(with_a_pool, sign_up, upload(1), max_shards=2),
+        (into_the_pool, a_minute, a_minute),
+    ),
     Story("bytes of nobody", after(in_a_minute, sign_up), (orphan, upload(1))),
 )
 BY_NAME = {story.name: story for story in STORIES}
