@@ -89,7 +89,7 @@ bench: venv tools ## Time to served, bursts, idle passes, imports: docs/bench.md
 	$(PY) -m tests.bench
 
 .PHONY: simulate
-simulate: venv ## Large fleets, simulated: docs/performance.md and its plots [ONLY="placement tick loop burst"]
+simulate: venv ## Large fleets, simulated: docs/performance.md and its plots [ONLY="placement tick stack burst loop 10 100"]
 	$(PY) -m tests.simulation $(ONLY)
 
 .PHONY: inventory
