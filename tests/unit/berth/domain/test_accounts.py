@@ -1,7 +1,6 @@
 """Accounts: the newest revision of each field wins, in whatever order and how often events come."""
 
 import itertools
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -91,32 +90,6 @@ def test_an_older_event_changes_nothing_and_an_equal_one_neither():
     known = after(STORY)
     for one in STORY:
         assert after([*STORY, one]) == known
-
-
-def test_an_account_stays_at_home_until_another_home_is_found():
-    known = accounts.signed_up(None, STORY[0], home_shard="shard-0", now=NOW)
-    for home, then in (("", "shard-0"), ("shard-1", "shard-1")):
-        signed_up = accounts.signed_up(known, STORY[3], home_shard=home, now=NOW)
-        changed = accounts.plan_changed(known, STORY[1], home_shard=home)
-        assert signed_up.home_shard == changed.home_shard == then
-
-
-@pytest.mark.parametrize(
-    ("known", "at", "told", "pool"),
-    [
-        ("", "2", "gold", "gold"),
-        ("gold", "2", None, "gold"),
-        ("gold", "2", "", ""),
-        ("gold", "1", "", "gold"),
-        ("gold", "0", "silver", "gold"),
-    ],
-)
-def test_the_newest_word_on_the_pool_counts(known, at, told, pool):
-    account = accounts.signed_up(None, STORY[0], home_shard="shard-0", now=NOW)
-    account = account.model_copy(update={"pool": known, "pool_revision": "1"})
-    event = replace(STORY[1], revision=at, pool=told)
-    assert accounts.plan_changed(account, event).pool == accounts.pool(account, event) == pool
-    assert accounts.pool(None, event) == (told or "")
 
 
 @pytest.mark.parametrize(
