@@ -63,11 +63,12 @@ class Status:
         return Text(foretold_words.of_tick(plan)) if words else plan.model_dump(mode="json")
 
     def fleet(self) -> dict[str, Any]:
-        """Return customers, shards with models, bytes and bounds, and rollouts in progress."""
+        """Return customers, shards that are not removed with models and bounds, and rollouts in progress."""
         policy = self._policy()
         shards = {
             name: self._shard_row(shape, policy)
             for name, shape in rooms.shards(self.control).items()
+            if shape.state != "removed"
         }
         customers = [
             stat.name.removeprefix("customers/").removesuffix(".json")

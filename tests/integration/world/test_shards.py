@@ -109,6 +109,8 @@ def test_a_shard_whose_models_fit_elsewhere_is_emptied_and_removed_without_a_gap
     (gone,) = (name for name, state in states(world).items() if state == "removed")
     (left,) = {*names(world)} - {gone}
     assert remains(world, gone) == ([documents.shard_name(gone)], [], ())
+    assert list(world.status.fleet()["shards"]) == [left]
+    assert world.status.shard(gone)["state"] == "removed"
     assert all(everywhere(world, servable) == [left] for servable in served)
     assert world.control.stat(documents.routes_name(gone)) is None
     before = world.mutations
