@@ -95,7 +95,10 @@ def write(*, upgrade: bool = False) -> None:
 def _sources() -> Iterator[tuple[Path, Path | None]]:
     yield from ((path, None) for path in sorted(TOOLS.glob("*.txt")))
     yield ROOT / "requirements.txt", None
-    for pattern in ("functions/*/requirements.txt", "tests/support/echo/*/requirements.txt"):
+    for pattern in (
+        *("functions/*/requirements.txt", "k8s/*/requirements.txt"),
+        "tests/support/echo/*/requirements.txt",
+    ):
         yield from ((path, PROJECT) for path in sorted(ROOT.glob(pattern)))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from infra import manifests
-from infra.deploy import shell
+from infra.deploy import serving_image, shell
 from infra.deploy.site import Site
 
 NAME = "berth"
@@ -79,6 +79,7 @@ def objects(site: Site) -> list[dict[str, Any]]:
     values = {
         "BERTH_PROJECT": site.project,
         "BERTH_FUNCTIONS_CIDR": str(site.variables["functions_cidr"]),
+        "BERTH_ROUTER_IMAGE": serving_image.reference(site, serving_image.ROUTERS),
     }
     return manifests.render(site.environment, values)
 

@@ -83,8 +83,9 @@ def _sources(site: Site) -> None:
     """Remove what Cloud Build was given: Terraform destroys no bucket that holds others' objects."""
     bucket = site.google.storage.bucket(site.bucket("bundles"))
     try:
-        for blob in bucket.list_blobs(prefix=serving_image.SOURCES):
-            blob.delete()
+        for prefix in serving_image.SOURCES:
+            for blob in bucket.list_blobs(prefix=prefix):
+                blob.delete()
     except NotFound:
         return  # the bucket went in an earlier run
 

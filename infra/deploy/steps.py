@@ -199,6 +199,12 @@ STEPS = (
         serving_image.dry,
         "gcloud builds list --region=<region>",
     ),
+    Step(
+        "router image",
+        serving_image.build_router,
+        serving_image.dry_router,
+        "gcloud builds list --region=<region>",
+    ),
     Step("manifests", _manifests, _manifests_dry, "kubectl -n berth get events"),
     Step(
         "subscriptions",

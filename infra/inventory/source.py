@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from infra import functions, manifests, schedules
+from infra import functions, manifests, router_image, schedules
 from infra.functions import Function
 from infra.inventory import known
 from infra.offline.workspace import PROJECT, Workspace
@@ -62,6 +62,7 @@ def gather() -> Inventory:
     given = {
         "BERTH_PROJECT": PROJECT,
         "BERTH_FUNCTIONS_CIDR": plan["variables"]["functions_cidr"]["value"],
+        "BERTH_ROUTER_IMAGE": f"europe-west1-docker.pkg.dev/{PROJECT}/{router_image.NAME}:<tag>",
     }
     return Inventory(
         resources=tuple(

@@ -8,7 +8,7 @@ from berth.domain import names, overlays
 from infra.manifests import rendering, schema, shard
 from infra.manifests.lines import Document, Problem, read
 
-NAMES = frozenset({"BERTH_PROJECT", "BERTH_FUNCTIONS_CIDR"})
+NAMES = frozenset({"BERTH_PROJECT", "BERTH_FUNCTIONS_CIDR", "BERTH_ROUTER_IMAGE"})
 _LISTS = ("resources", "components")
 # https://kubectl.docs.kubernetes.io/references/kustomize/kustomization
 _FIELDS = frozenset(

@@ -15,7 +15,11 @@ from infra.offline.workspace import PROJECT, Workspace
 
 ENVIRONMENTS = ("dev", "prod")
 OVERLAYS = ("local", "dev", "prod")
-_VALUES = {"BERTH_PROJECT": PROJECT, "BERTH_FUNCTIONS_CIDR": "10.10.8.0/24"}
+_VALUES = {
+    "BERTH_PROJECT": PROJECT,
+    "BERTH_FUNCTIONS_CIDR": "10.10.8.0/24",
+    "BERTH_ROUTER_IMAGE": f"europe-west1-docker.pkg.dev/{PROJECT}/berth/router:1",
+}
 
 
 def write(into: Path, scratch: Path) -> None:
@@ -27,7 +31,9 @@ def write(into: Path, scratch: Path) -> None:
     for overlay in OVERLAYS:
         _dump(into / f"overlay-{overlay}.yaml", manifests.render(overlay, _VALUES))
     _dump(into / "shard.yaml", _shard())
-    shutil.copyfile(manifests.FOLDER / "image" / "Dockerfile", into / "Dockerfile")
+    for folder in ("image", "router-image"):
+        (into / folder).mkdir()
+        shutil.copyfile(manifests.FOLDER / folder / "Dockerfile", into / folder / "Dockerfile")
 
 
 def _plan(environment: str, scratch: Path) -> dict[str, Any]:

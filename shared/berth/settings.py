@@ -85,10 +85,19 @@ class StatusSettings(FleetSettings):
     """The boot disk of a serving node."""
 
 
-class RouterSettings(BaseSettings):
-    """What a router's sidecar needs: one bucket, one namespace, and where its Envoy stands."""
+class DoorSettings(BaseSettings):
+    """What both containers of a router know."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    folder: str = Field(default="/run/berth/door", alias="BERTH_DOOR_FOLDER")
+    """Where Envoy's files are, on a volume in memory that both containers see."""
+    admin: str = Field(default="/run/berth/admin/admin.sock", alias="BERTH_DOOR_ADMIN")
+    """Envoy's admin interface: a Unix socket."""
+
+
+class RouterSettings(DoorSettings):
+    """What a router's sidecar needs besides: one bucket, one namespace, and where its Envoy stands."""
 
     project: str = Field(alias="GOOGLE_CLOUD_PROJECT")
     control_bucket: str = Field(alias="BERTH_CONTROL_BUCKET")
@@ -107,10 +116,6 @@ class RouterSettings(BaseSettings):
         default="/var/run/secrets/kubernetes.io/serviceaccount/token",
         alias="BERTH_CLUSTER_TOKEN_FILE",
     )
-    folder: str = Field(default="/run/berth/door", alias="BERTH_DOOR_FOLDER")
-    """Where Envoy's files are, on a volume in memory that both containers see."""
-    admin: str = Field(default="/run/berth/admin/admin.sock", alias="BERTH_DOOR_ADMIN")
-    """Envoy's admin interface: a Unix socket."""
     address: str = Field(alias="BERTH_DOOR_ADDRESS")
     """The address that Envoy listens on: the pod's."""
     port: int = Field(default=8080, alias="BERTH_DOOR_PORT")

@@ -19,7 +19,11 @@ from tests.support.node_cluster import until
 
 PROJECT = "example-project"
 USER = f"berth-reconcile-shard@{PROJECT}.iam.gserviceaccount.com"
-VALUES = {"BERTH_PROJECT": PROJECT, "BERTH_FUNCTIONS_CIDR": "10.30.0.0/24"}
+VALUES = {
+    "BERTH_PROJECT": PROJECT,
+    "BERTH_FUNCTIONS_CIDR": "10.30.0.0/24",
+    "BERTH_ROUTER_IMAGE": f"europe-west1-docker.pkg.dev/{PROJECT}/berth/router:1",
+}
 OVERLAYS = ("local", "dev", "prod", "prometheus-operator")
 # Its zip is the one place of the Go proxy that has the CRD; go checks it against sum.golang.org.
 OPERATOR = "github.com/prometheus-operator/prometheus-operator@v0.85.0"

@@ -11,6 +11,7 @@ from berth.domain.errors import Unavailable
 
 TIMEOUT = 2.0
 _PART = ".part"
+ACTIVE = "^http.door.downstream_rq_active$"
 
 
 class FolderEnvoy:
@@ -51,6 +52,11 @@ class FolderEnvoy:
     def drain(self) -> None:
         """Let clients go elsewhere: answers close their connections, new ones are still taken."""
         self._ask("POST", "/drain_listeners?graceful&skip_exit")
+
+    def active(self) -> int:
+        """How many requests of clients are under way."""
+        told = self._ask("GET", f"/stats?format=json&filter={ACTIVE}")
+        return sum(int(one.get("value", 0)) for one in told.get("stats", ()))
 
     def _ask(self, method: str, path: str) -> dict[str, list[dict[str, str]]]:
         connection = _Connection(self._admin)
