@@ -93,7 +93,7 @@ def destroyed_and_deployed_again(world):
     assert "nothing was destroyed" in refused.error
     assert len(world.apis.jobs) == 2
     before = world.names("models")
-    assert world.names("bundles") == ["berth/tfserving/1.tgz"]
+    assert world.names("bundles") == ["berth/router/1.tgz", "berth/tfserving/1.tgz"]
     done = world.run("destroy", given=f"{world.project}\n")
     assert done.status == 0, done.error
     assert world.apis.jobs == {}
