@@ -13,10 +13,11 @@ FUNCTIONS = (
     "reconcile_fleet",
     "status",
 )
-# What keeps the state or carries the messages: one of them at a time.
+# What keeps the state or carries messages and requests: one of them at a time.
 PLATFORM = (
     *("pubsub", "storage", "relay", "ticker"),
     *("etcd", "apiserver", "controller-manager", "scheduler", "node"),
+    *("router", "envoy"),
 )
 # Every process of the local stack.
 PARTS = (*FUNCTIONS, *PLATFORM)
