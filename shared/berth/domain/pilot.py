@@ -63,10 +63,14 @@ def _pilot(seen: Observation) -> tuple[Pod, ...]:
     it the last one while another is on its way.
     """
     informed = tuple(pod for pod in seen.serving if seen.informed(pod))
-    away = any(_away(pod, seen) for pod in seen.workload.pods)
-    if not informed and seen.unproven and (away or _last_one(seen)):
+    if not informed and seen.unproven and (away(seen) or _last_one(seen)):
         return ()
     return (informed or seen.serving)[:1]
+
+
+def away(seen: Observation) -> bool:
+    """Whether it may still become known how a replica ended that the live config was sent to."""
+    return any(_away(pod, seen) for pod in seen.workload.pods)
 
 
 def _away(pod: Pod, seen: Observation) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from berth.domain import quarantines, records, routing, serving_config
+from berth.domain import pilot, quarantines, records, routing, serving_config
 from berth.domain.documents import Projection
 from berth.domain.observation import END, Observation, StoredConfig
 from berth.domain.serving_config import Entry
@@ -79,7 +79,7 @@ def _onward(
     announced = record.announced
     if ready and bootable and not seen.stale_starts(START_PATIENCE):
         announced = wanted
-    kept = _needed(name, seen) - withdrawn
+    kept = (_needed(name, seen) | _fallbacks(name, seen, record)) - withdrawn
     named = tuple(sorted({*announced, *wanted, *(kept & _versions(seen.live, name))}))
     # A pod that starts now must have what routers may ask for, and what is announced until its end is.
     booted = {*record.announced, *wanted, *(kept & _versions(seen.boot, name))}
@@ -90,7 +90,7 @@ def _onward(
         record=quarantines.remembered(
             records.observed(name, seen, record.model_copy(update=facts), wanted), wanted, seen.now
         ),
-        until=routing.settled(seen.routes, name) if kept - {*announced, *wanted} else None,
+        until=_until(name, seen) if kept - {*announced, *wanted} else None,
     )
 
 
@@ -191,7 +191,7 @@ def _retired(name: str, seen: Observation, record: ModelRecord, projection: Proj
         live=_entry(seen.live, name) if in_boot else None,
         boot=boot,
         record=records.since(update, record, state, seen.now),
-        until=routing.settled(seen.routes, name) if kept else None,
+        until=_until(name, seen) if kept else None,
     )
 
 
@@ -199,6 +199,20 @@ def _needed(name: str, seen: Observation) -> frozenset[int]:
     """The versions of a servable in either config that a router may still ask for."""
     there = _versions(seen.live, name) | _versions(seen.boot, name)
     return routing.needed(seen.routes, name, there, seen.now)
+
+
+def _fallbacks(name: str, seen: Observation, record: ModelRecord) -> frozenset[int]:
+    """What served before, while it is not known how a replica ended: if of the new version, this one
+    serves again, and a config told meanwhile would hide the cause.
+    """
+    broken = {n for n, held in record.quarantined.items() if held.active}
+    return _versions(seen.boot, name) - broken if pilot.away(seen) else frozenset()
+
+
+def _until(name: str, seen: Observation) -> datetime | None:
+    """When no router asks any more; None where that is past, or not known."""
+    at = routing.settled(seen.routes, name)
+    return at if at is not None and at > seen.now else None
 
 
 def _everywhere(name: str, versions: tuple[int, ...], seen: Observation) -> bool:

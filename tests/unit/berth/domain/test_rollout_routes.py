@@ -6,8 +6,19 @@ import pytest
 
 from berth.domain import rollout
 from berth.domain.routing import ModelRoute, ShardRoutes, StoredRoutes
-from berth.domain.shard_status import Quarantine
-from tests.support.shards import AVAILABLE, MOUNT, NAME, ago, config, look, projection, record, seen
+from berth.domain.shard_status import Quarantine, Told
+from tests.support.shards import (
+    AVAILABLE,
+    MOUNT,
+    NAME,
+    ago,
+    config,
+    look,
+    pod,
+    projection,
+    record,
+    seen,
+)
 
 BOTH = config(digits=(1, 2))
 
@@ -68,15 +79,15 @@ def test_the_end_of_the_grace_is_told():
 
 
 @pytest.mark.parametrize(
-    ("routes", "boot"),
+    ("routes", "boot", "waits"),
     [
-        (routed(1), (1,)),
-        (routed(since=6, updated=4.9), (1,)),
-        (routed(since=6, updated=5), ()),
-        (None, (1,)),
+        (routed(1), (1,), False),
+        (routed(since=6, updated=4.9), (1,), True),
+        (routed(since=6, updated=5), (), False),
+        (None, (1,), False),
     ],
 )
-def test_a_retired_model_waits_for_the_routers(routes, boot):
+def test_a_retired_model_waits_for_the_routers(routes, boot, waits):
     leaving = announced(
         routes,
         projections={NAME: projection(1, retired=True)},
@@ -85,15 +96,45 @@ def test_a_retired_model_waits_for_the_routers(routes, boot):
         records={NAME: record(state="LOADING")},
     )
     assert step(leaving) == ((1,), boot)
-    waits = look(leaving)
-    assert (waits.until is not None) == bool(boot and routes)
-    assert waits.open == (() if waits.until else (NAME,))
+    made = look(leaving)
+    assert (made.until is not None) == waits
+    assert made.open == (() if waits else (NAME,))
 
 
 def test_a_version_that_ends_servers_waits_for_nobody():
     killer = Quarantine(reason="k", transient=False, attempts=2, alone=True)
     fallback = announced(routed(2), records={NAME: record(1, 2)})
     assert step(fallback, killers={2: killer}) == ((1,), (1,))
+
+
+CRASHED = pod(2, ready=False, restarts=1, started=1)
+
+
+@pytest.mark.parametrize(
+    ("crashed", "told_ago", "quarantined", "kept"),
+    [
+        (CRASHED, 60, False, True),
+        (replace(CRASHED, restarts=0, uid="new"), 60, False, False),
+        (CRASHED, 181, False, False),
+        (CRASHED, 60, True, False),
+    ],
+    ids=["told and gone", "a new one", "gone for long", "broken itself"],
+)
+def test_what_served_before_stays_until_it_is_known_how_a_replica_ended(
+    crashed, told_ago, quarantined, kept
+):
+    live = config(told_ago, 1, digits=(1, 2))
+    broken = Quarantine(reason="b", transient=False, attempts=1)
+    observed = announced(
+        routed(2),
+        pods=(pod(1), crashed),
+        live=live,
+        records={NAME: record(2, quarantined={1: broken} if quarantined else {})},
+    )
+    told = Told(digest=live.digest, at=ago(told_ago).isoformat())
+    observed = replace(observed, told={**observed.told, "u2/0": told})
+    assert step(observed)[0] == ((1, 2) if kept else (2,))
+    assert look(observed).until is None
 
 
 def test_a_version_that_was_never_announced_waits_for_nobody():
