@@ -105,6 +105,9 @@ def test_all_that_the_adapter_does_is_allowed(subject):
     (*_, pod) = until(lambda: workloads.pods(name))
     workloads.delete_pod(pod.name, uid=pod.uid)
     until(lambda: pod.uid not in [one.uid for one in workloads.pods(name)])
+    for kind, found in workloads.observe(name).objects.items():
+        workloads.delete(kind, name, uid=found["metadata"]["uid"])
+    until(lambda: not any(workloads.observe(name).objects.values()))
 
 
 def _binding(kind, role):
@@ -147,12 +150,12 @@ REFUSED = {
     "change a pod": ("PATCH", f"{BERTH}/pods/victim-pod", {}, "merge"),
     "evict a pod": ("POST", f"{BERTH}/pods/victim-pod/eviction", {}),
     "delete all pods": ("DELETE", f"{BERTH}/pods"),
-    "delete a deployment": ("DELETE", f"{APPS}/berth/deployments/shard-0"),
+    "delete all deployments": ("DELETE", f"{APPS}/berth/deployments"),
     "list deployments": ("GET", f"{APPS}/berth/deployments"),
     "put a deployment": ("PUT", f"{APPS}/berth/deployments/shard-0", {}),
     "scale": ("PATCH", f"{APPS}/berth/deployments/shard-0/scale", {}, "merge"),
     "make a daemon set": ("POST", f"{APPS}/berth/daemonsets", {}),
-    "delete a service": ("DELETE", f"{BERTH}/services/shard-0"),
+    "delete all services": ("DELETE", f"{BERTH}/services"),
     "lift the quota": ("PATCH", f"{BERTH}/resourcequotas/berth", {}, "merge"),
     "lift the limits": ("DELETE", f"{BERTH}/limitranges/berth"),
     "relabel the namespace": ("PATCH", "/api/v1/namespaces/berth", {}, "merge"),
