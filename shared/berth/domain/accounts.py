@@ -121,7 +121,7 @@ def forgotten(model: Model, until: str) -> Wants:
         plan=wants.plan,
         plan_revision=wants.plan_revision,
         keys=wants.keys if wants.keys_revision > until else (),
-        keys_revision=wants.keys_revision,
+        keys_revision=max(wants.keys_revision, until),
         pool=wants.pool,
         pool_revision=wants.pool_revision,
     )

@@ -103,7 +103,7 @@ def test_the_function_account_may_do_its_work_and_nothing_else(cluster):
         assert api.get("/api/v1/namespaces/berth/pods")["kind"] == "PodList"
         deployments = "/apis/apps/v1/namespaces/berth/deployments"
         for call in (
-            lambda: api.delete(f"{deployments}/shard"),
+            lambda: api.delete(deployments),
             lambda: api.get("/api/v1/namespaces/berth/secrets"),
             lambda: api.get("/api/v1/namespaces/default/pods"),
             lambda: api.get("/api/v1/nodes"),
