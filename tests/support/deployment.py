@@ -149,6 +149,14 @@ class Deployment:
         found = requests.get(url, params={"prefix": prefix}, timeout=10).json()
         return sorted(one["name"] for one in found.get("items", ()))
 
+    def resources(self):
+        """How many resources Terraform's state holds."""
+        url = (
+            f"{self.http.storage}/storage/v1/b/{self.project}-berth-state/o/berth%2Fdefault.tfstate"
+        )
+        found = requests.get(url, params={"alt": "media"}, timeout=10).json()["resources"]
+        return sum(len(one["instances"]) for one in found if one["mode"] == "managed")
+
     def applied(self, shown):
         """What Google would have after Terraform's apply."""
         module = shown.get("values", {}).get("root_module", {})
