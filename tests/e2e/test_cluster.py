@@ -9,13 +9,13 @@ from infra.demo.replicas import NAMESPACE
 from tests.support.e2e import until
 
 MAY = [
-    *(f"{verb} deployments.apps" for verb in ("get", "create", "patch")),
-    *("list pods", "delete pods", "patch services"),
+    *(f"{verb} deployments.apps" for verb in ("get", "create", "patch", "delete")),
+    *("list pods", "delete pods", "patch services", "delete services"),
     *("patch horizontalpodautoscalers.autoscaling", "patch poddisruptionbudgets.policy"),
 ]
 MAY_NOT = [
     *(
-        "delete deployments.apps",
+        "deletecollection deployments.apps",
         "list deployments.apps",
         "update deployments.apps",
         "patch deployments.apps --subresource=scale",
@@ -33,7 +33,12 @@ MAY_NOT = [
         "get configmaps",
         "patch roles.rbac.authorization.k8s.io",
     ),
-    *("list nodes", "list namespaces", "delete services", "get pods --namespace=kube-system"),
+    *(
+        "list nodes",
+        "list namespaces",
+        "deletecollection services",
+        "get pods --namespace=kube-system",
+    ),
 ]
 
 
