@@ -19,7 +19,7 @@ from google.cloud import pubsub_v1
 from infra.demo import fleet
 from infra.demo.fleet import Fleet
 from infra.demo.load import Load
-from tests.support import models
+from tests.support import json_log, models
 
 SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas"
 HALF_PLUS_TWO = models.model("half_plus_two") / "1"
@@ -153,8 +153,7 @@ class Outside:
 
     def entries(self, part, **wanted):
         """A function's log lines with these fields."""
-        lines = self.stack.log(part).read_text().splitlines()
-        found = [json.loads(line) for line in lines if line.startswith("{")]
+        found = json_log.entries(self.stack.log(part))
         return [one for one in found if wanted.items() <= one.items()]
 
     def handled(self, part, message, seconds=60.0):

@@ -17,6 +17,7 @@ from infra.local import stack, state, storage
 from infra.local.layout import Options
 from infra.local.site import LOCATION, PROJECT
 from infra.local.stack import NotStarted
+from tests.support import json_log
 
 ECHO = Path(__file__).parents[2] / "support" / "echo" / "functions.yaml"
 OPTIONS = Options(table=ECHO, cluster=False, owner=os.getpid())
@@ -50,8 +51,7 @@ class Echo:
 
     def said(self, part="on_echo"):
         """What a function printed, in order."""
-        lines = self.stack.log(part).read_text().splitlines()
-        return [json.loads(line) for line in lines if line.startswith("{")]
+        return json_log.entries(self.stack.log(part))
 
     def deliveries(self, identity):
         return [one for one in self.said() if one["attributes"]["id"] == identity]
