@@ -65,6 +65,7 @@ def test_text_is_answered_as_what_it_is(text):
         ("", "", False),
         ("", "*/*", False),
         ("", "text/plain", True),
+        ("", "text/plain, text/plain;charset=utf-8", True),
         ("", "text/plain; charset=utf-8", True),
         ("", "text/plain, application/json", False),
         ("text", "application/json", True),
