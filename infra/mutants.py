@@ -41,12 +41,16 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "domain/plan": (
         f"{_DOMAIN}/test_plan.py",
         f"{_DOMAIN}/test_plan_contents.py",
+        f"{_DOMAIN}/test_plan_routes.py",
+        f"{_DOMAIN}/test_removal.py",
+        f"{_DOMAIN}/test_rollout_routes.py",
         f"{_DOMAIN}/test_pilot.py",
         f"{_DOMAIN}/test_evidence.py",
     ),
     "domain/rollout": (
         f"{_DOMAIN}/test_rollout.py",
         f"{_DOMAIN}/test_rollout_steps.py",
+        f"{_DOMAIN}/test_rollout_routes.py",
         f"{_DOMAIN}/test_wanted_versions.py",
         f"{_DOMAIN}/test_plan.py",
     ),

@@ -150,3 +150,46 @@ def test_a_version_that_was_never_announced_waits_for_nobody():
 def test_what_the_boot_config_does_not_have_is_never_kept_in_it():
     loading = announced(None, boot=config(digits=(2,)))
     assert step(loading) == ((1, 2), (2,))
+
+
+@pytest.mark.parametrize(
+    ("moving", "elsewhere"), [({}, False), ({"arriving": True}, True), ({"leaving": True}, True)]
+)
+@pytest.mark.parametrize("retired", [False, True])
+@pytest.mark.parametrize("before", [False, True])
+def test_it_is_recorded_whether_a_model_is_at_home_elsewhere(moving, elsewhere, retired, before):
+    observed = announced(
+        routed(2),
+        projections={NAME: projection(2, retired=retired, **moving)},
+        records={NAME: record(2, elsewhere=before)},
+    )
+    made = rollout.step(NAME, observed, mount=MOUNT)
+    assert made.record.elsewhere == elsewhere
+
+
+def test_what_only_the_boot_config_has_waits_for_the_routers_too():
+    within = routed(2, since=6, updated=4.9)
+    assert step(announced(within, live=config(digits=(2,)))) == ((2,), (1, 2))
+    retired = {NAME: projection(1, retired=True)}
+    leaving = {"projections": retired, "records": {NAME: record()}, "live": config()}
+    assert step(announced(routed(since=6, updated=4.9), **leaving))[1] == (1, 2)
+
+
+@pytest.mark.parametrize("retired", [False, True])
+def test_where_nothing_is_kept_for_the_routers_nothing_is_waited_for(retired):
+    only = config() if retired else config(digits=(2,))
+    recorded = record(state="LOADING") if retired else record(2)
+    observed = announced(
+        routed(*recorded.announced, since=6, updated=4.9),
+        projections={NAME: projection(2, retired=retired)},
+        boot=only,
+        live=only,
+        records={NAME: recorded},
+    )
+    assert rollout.step(NAME, observed, mount=MOUNT).until is None
+
+
+@pytest.mark.parametrize(("updated", "until"), [(4, ago(-1)), (5, None)])
+def test_a_moment_that_has_come_is_not_waited_for(updated, until):
+    observed = announced(routed(1, 2, since=6, updated=updated))
+    assert rollout.step(NAME, observed, mount=MOUNT).until == until
