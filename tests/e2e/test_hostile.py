@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from tests.support.e2e import until
+
 FREE_SECONDS = 30  # what the plan allows a load and a run
 
 
@@ -11,11 +13,11 @@ def test_a_model_that_loops_is_rejected_within_its_bound(berth, attack):
     assert f"within {FREE_SECONDS} s" in verdict["reason"]
     took = datetime.fromisoformat(verdict["at"]) - began
     assert FREE_SECONDS <= took.total_seconds() < 2 * FREE_SECONDS
-    assert berth.fleet.model(f"{attacker}.endless")["state"] == "REJECTED"
+    until("it is settled", lambda: berth.fleet.model(f"{attacker}.endless")["state"] == "REJECTED")
     berth.serves(f"{attacker}.starter", 1)
 
 
 def test_a_model_that_eats_memory_is_rejected(berth, attack):
     attacker, _ = attack
     assert "1024 MiB" in berth.verdict(f"{attacker}/eater/1", "REJECTED")["reason"]
-    assert berth.fleet.model(f"{attacker}.eater")["state"] == "REJECTED"
+    until("it is settled", lambda: berth.fleet.model(f"{attacker}.eater")["state"] == "REJECTED")
