@@ -11,19 +11,11 @@ from dataclasses import dataclass
 
 from berth import events
 from berth.adapters.outbox import PublishedOutbox, Topics, Writing
-from berth.app.admit_model import AdmitModel
-from berth.app.admit_version import AdmitVersion
-from berth.app.admit_wishes import AdmitWishes
-from berth.app.claiming import Claiming
 from berth.app.collecting import Collecting
-from berth.app.judging import Judging
 from berth.app.on_customer_event import OnCustomerEvent
 from berth.app.on_upload import OnUpload
-from berth.app.placing import Placing
-from berth.app.promotion import Promotion
 from berth.app.reconcile_fleet import ReconcileFleet
 from berth.app.reconcile_shard import ReconcileShard
-from berth.app.verdicts import Verdicts
 from berth.app.weighing import Scales
 from berth.domain import documents
 from berth.domain.documents import Template
@@ -45,6 +37,7 @@ from tests.simulation.priced import (
 )
 from tests.simulation.servers import Servers
 from tests.simulation.stores import IndexedBuckets
+from tests.support import world_wiring
 from tests.support.world_parts import FILES, MANIFESTS, MOUNT
 
 # Calls at a time, by topic, and probes at a time: functions.yaml.
@@ -211,9 +204,9 @@ class Fleet:
         if topic == "customers":
             return events.customer_event, OnCustomerEvent(uploads, control, outbox, clock)
         if topic == "admissions":
-            return events.admission_request, self._admission(
-                process, uploads, models, control, outbox
-            )
+            stores = world_wiring.Stores(uploads, models, control)
+            probe = ProcessProbe(process, self)
+            return events.admission_request, world_wiring.admit_model(stores, probe, outbox, clock)
         if topic == "ticks":
             collecting = Collecting(models, control, clock)
             return events.fleet_tick, ReconcileFleet(
@@ -230,23 +223,6 @@ class Fleet:
             buckets=Buckets("berth", "models", "control"),
             mount=MOUNT,
         )
-
-    def _admission(self, process: Process, uploads, models, control, outbox) -> AdmitModel:
-        clock, verdicts = ProcessClock(process), Verdicts(uploads)
-        judging = Judging(
-            uploads_bucket="uploads",
-            control=control,
-            outbox=outbox,
-            probe=ProcessProbe(process, self),
-            promotion=Promotion("uploads", models),
-            claiming=Claiming(control, outbox, clock),
-            placing=Placing(control, outbox),
-            verdicts=verdicts,
-            clock=clock,
-        )
-        versions = AdmitVersion(uploads, control, outbox, judging, verdicts, clock)
-        wishes = AdmitWishes(uploads, control, outbox, verdicts, clock)
-        return AdmitModel(versions, wishes, verdicts, clock)
 
     def _price(self, kind: str) -> float:
         if kind in READS:

@@ -101,7 +101,9 @@ class World(Views, Failures):
             mine.store("uploads"), mine.store("control"), self._outbox(mine), self.clock
         )
         mine = Identity(self, "admit_model")
-        self.admit_model = world_wiring.admit_model(mine, self._outbox(mine), self.clock)
+        stores = world_wiring.Stores(*map(mine.store, ("uploads", "models", "control")))
+        outbox = self._outbox(mine)
+        self.admit_model = world_wiring.admit_model(stores, mine.probe, outbox, self.clock)
         mine = Identity(self, "reconcile_shard")
         self.reconcile_shard = ReconcileShard(
             control=mine.store("control"),

@@ -1,5 +1,7 @@
 """Use cases of a World that are made of many parts, wired as bootstrap.py wires them."""
 
+from typing import NamedTuple
+
 from berth.adapters import prometheus
 from berth.app.admit_model import AdmitModel
 from berth.app.admit_version import AdmitVersion
@@ -13,21 +15,30 @@ from berth.app.status import Status
 from berth.app.verdicts import Verdicts
 from berth.domain.foretold_steps import Rates
 from berth.domain.prices import Prices
+from berth.ports import ObjectStore
 from infra.functions import ROOT
 
 PRICES = Prices.decode((ROOT / "shared/berth/prices.json").read_text())
 
 
-def admit_model(mine, outbox, clock) -> AdmitModel:
+class Stores(NamedTuple):
+    """The buckets, as one identity may use them."""
+
+    uploads: ObjectStore
+    models: ObjectStore
+    control: ObjectStore
+
+
+def admit_model(stores: Stores, probe, outbox, clock) -> AdmitModel:
     """admit_model with the rights of an identity."""
-    uploads, control = mine.store("uploads"), mine.store("control")
+    uploads, models, control = stores
     verdicts = Verdicts(uploads)
     judging = Judging(
         uploads_bucket="uploads",
         control=control,
         outbox=outbox,
-        probe=mine.probe,
-        promotion=Promotion("uploads", mine.store("models")),
+        probe=probe,
+        promotion=Promotion("uploads", models),
         claiming=Claiming(control, outbox, clock),
         placing=Placing(control, outbox),
         verdicts=verdicts,

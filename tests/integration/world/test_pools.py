@@ -5,6 +5,7 @@ import copy
 from berth.domain import documents
 from berth.domain.documents import Customer, Shard
 from berth.domain.errors import InvalidEvent
+from tests.support.passing import minutes
 from tests.support.world import World
 from tests.support.world_parts import MANIFESTS
 
@@ -34,15 +35,6 @@ def places(made, servable):
 
 def account(made, customer="acme"):
     return made.read(documents.customer_name(customer), Customer)
-
-
-def minutes(made, number, check=None):
-    for _ in range(number):
-        made.fleet_tick()
-        made.tick(3)
-        made.clock.advance(60)
-        if check:
-            check()
 
 
 def test_a_pool_has_shards_on_its_own_nodes_and_of_its_own_shape():

@@ -5,6 +5,7 @@ import pytest
 from berth.domain import documents
 from berth.domain.documents import Shard
 from berth.domain.growth import NAME
+from tests.support.passing import minutes
 from tests.support.world import World
 
 
@@ -22,15 +23,6 @@ def say(world, shard, state, **more):
     shape = world.read(documents.shard_name(shard), Shard)
     changed = shape.model_copy(update={"state": state, **more})
     world.control.put(documents.shard_name(shard), changed.encode(), if_generation=None)
-
-
-def minutes(world, number, check=None):
-    for _ in range(number):
-        world.fleet_tick()
-        world.tick(3)
-        world.clock.advance(60)
-        if check:
-            check()
 
 
 def grown(models=9, most=3):
